@@ -1,0 +1,43 @@
+"""What every distribution promises."""
+
+import abc
+
+import equinox as eqx
+import jax
+
+from retrodict.typing import Array, Float, Key, Scalar
+
+
+class AbstractDistribution(eqx.Module):
+    """A probability distribution over one example of a given shape.
+
+    Attributes:
+        shape: of one example.
+        cond_shape: of one condition, or None where the distribution does not depend on one.
+    """
+
+    shape: eqx.AbstractVar[tuple[int, ...]]
+    cond_shape: eqx.AbstractVar[tuple[int, ...] | None]
+
+    @abc.abstractmethod
+    def log_prob(
+        self, x: Float[Array, "..."], condition: Float[Array, "..."] | None = None
+    ) -> Scalar:
+        """log p(x | condition) in nats; -inf outside the support."""
+
+    @abc.abstractmethod
+    def sample(self, key: Key, condition: Float[Array, "..."] | None = None) -> Float[Array, "..."]:
+        """One draw."""
+
+    def sample_and_log_prob(
+        self, key: Key, condition: Float[Array, "..."] | None = None
+    ) -> tuple[Float[Array, "..."], Scalar]:
+        """One draw and its log-density."""
+        x = self.sample(key, condition)
+        return x, self.log_prob(x, condition)
+
+    def sample_many(
+        self, key: Key, num_draws: int, condition: Float[Array, "..."] | None = None
+    ) -> Float[Array, "draws ..."]:
+        """`num_draws` independent draws under one condition."""
+        return jax.vmap(lambda k: self.sample(k, condition))(jax.random.split(key, num_draws))

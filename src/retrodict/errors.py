@@ -1,0 +1,144 @@
+"""Everything that can go wrong, as one tree.
+
+    RetrodictError
+    ├── DataError (also ValueError)
+    │   ├── NonFiniteError          NaN or infinity where a number is needed
+    │   ├── ShapeError              wrong number of dimensions, columns or rows
+    │   ├── ColumnNotFoundError     a name that the table does not have
+    │   ├── ConstantColumnError     a column without information
+    │   ├── NotNumericError         text in a numeric column
+    │   ├── TooFewRowsError         not enough to train and to validate on
+    │   ├── OutOfBoundsError        a value outside the bounds of its variable
+    │   └── TableFormatError        a file that is not the table it claims to be
+    ├── ConfigurationError (also ValueError)   a setting that makes no sense
+    ├── ConditionError (also ValueError)   a condition given to a model without one, or missing
+    ├── SimulationError             a simulator raised, or returned what it should not
+    ├── TrainingError
+    │   └── DivergenceError         the loss stayed non-finite
+    ├── NotFittedError (also scikit-learn's)   `fit` has not been called
+    ├── CapabilityError             asked of a problem what it cannot give
+    ├── BundleError
+    │   ├── BundleNotFoundError     not a bundle at all
+    │   ├── BundleCorruptedError    truncated, damaged or edited by hand
+    │   └── BundleVersionError      written by a newer retrodict
+    └── OutputError (also OSError)
+        ├── OutputExistsError       never overwritten unless asked
+        └── OutputNotWritableError  full disk, missing rights
+
+Each carries a `message` (what was expected, what came) and a `hint` (what to do).
+Warnings derive from `RetrodictWarning`.
+"""
+
+from sklearn.exceptions import NotFittedError as _SklearnNotFittedError
+
+
+class RetrodictError(Exception):
+    """Base of every error raised on purpose: a message, and a hint that says what to do."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\nhint: {self.hint}" if self.hint else self.message
+
+
+class DataError(RetrodictError, ValueError):
+    """The data cannot be used as they are."""
+
+
+class NonFiniteError(DataError):
+    """NaN or infinity where a number is needed."""
+
+
+class ShapeError(DataError):
+    """Wrong number of dimensions, columns or rows."""
+
+
+class ColumnNotFoundError(DataError):
+    """A column name that the table does not have."""
+
+
+class ConstantColumnError(DataError):
+    """A column that holds one value only and so carries no information."""
+
+
+class NotNumericError(DataError):
+    """Text in a numeric column."""
+
+
+class TooFewRowsError(DataError):
+    """Not enough rows to train and to validate on."""
+
+
+class OutOfBoundsError(DataError):
+    """A value outside the bounds declared for its variable."""
+
+
+class TableFormatError(DataError):
+    """A file that cannot be read as a table."""
+
+
+class ConfigurationError(RetrodictError, ValueError):
+    """A setting that makes no sense."""
+
+
+class ConditionError(RetrodictError, ValueError):
+    """A condition was given to a model without one, or is missing."""
+
+
+class SimulationError(RetrodictError):
+    """A simulator raised, or returned NaN or the wrong shape."""
+
+
+class TrainingError(RetrodictError):
+    """Training could not go on."""
+
+
+class DivergenceError(TrainingError):
+    """The loss stayed non-finite step after step."""
+
+
+class NotFittedError(RetrodictError, _SklearnNotFittedError):
+    """An estimator was used before `fit`."""
+
+
+class CapabilityError(RetrodictError):
+    """Asked of a problem or model what it cannot give."""
+
+
+class BundleError(RetrodictError):
+    """A saved model cannot be loaded."""
+
+
+class BundleNotFoundError(BundleError):
+    """The path holds no bundle."""
+
+
+class BundleCorruptedError(BundleError):
+    """The bundle is truncated, damaged or was edited by hand."""
+
+
+class BundleVersionError(BundleError):
+    """The bundle was written by a newer version."""
+
+
+class OutputError(RetrodictError, OSError):
+    """Results cannot be written."""
+
+
+class OutputExistsError(OutputError):
+    """The output exists already; it is never overwritten unless asked."""
+
+
+class OutputNotWritableError(OutputError):
+    """The output cannot be written: full disk, missing rights."""
+
+
+class RetrodictWarning(UserWarning):
+    """Base of every warning."""
+
+
+class OutsideTrainingRangeWarning(RetrodictWarning):
+    """An observation lies outside what the model was trained on."""
