@@ -1,0 +1,130 @@
+"""Inverse problems by invertible and variational neural networks.
+
+*Predict* goes from cause to effect. *Retrodict* goes from effect back to cause: given what
+was observed, everything that could have produced it, with honest probabilities.
+
+Names are loaded where they are first used, so that `import retrodict` costs next to nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from retrodict import (
+        bijections as bijections,
+        bundle as bundle,
+        cli as cli,
+        diagnostics as diagnostics,
+        distributions as distributions,
+        errors as errors,
+        flows as flows,
+        networks as networks,
+        objectives as objectives,
+        plots as plots,
+        problems as problems,
+        report as report,
+        solvers as solvers,
+        tables as tables,
+        training as training,
+        typing as typing,
+        variables as variables,
+    )
+    from retrodict.errors import (
+        BundleCorruptedError as BundleCorruptedError,
+        BundleError as BundleError,
+        BundleNotFoundError as BundleNotFoundError,
+        BundleVersionError as BundleVersionError,
+        CapabilityError as CapabilityError,
+        ColumnNotFoundError as ColumnNotFoundError,
+        ConditionError as ConditionError,
+        ConfigurationError as ConfigurationError,
+        ConstantColumnError as ConstantColumnError,
+        DataError as DataError,
+        DivergenceError as DivergenceError,
+        NonFiniteError as NonFiniteError,
+        NotFittedError as NotFittedError,
+        NotNumericError as NotNumericError,
+        OutOfBoundsError as OutOfBoundsError,
+        OutputError as OutputError,
+        OutputExistsError as OutputExistsError,
+        OutputNotWritableError as OutputNotWritableError,
+        OutsideTrainingRangeWarning as OutsideTrainingRangeWarning,
+        RetrodictError as RetrodictError,
+        RetrodictWarning as RetrodictWarning,
+        ShapeError as ShapeError,
+        SimulationError as SimulationError,
+        TableFormatError as TableFormatError,
+        TooFewRowsError as TooFewRowsError,
+        TrainingError as TrainingError,
+    )
+    from retrodict.variables import Variable as Variable
+
+__version__ = "0.1.0"
+
+_NAMES_OF = {
+    "errors": (
+        "BundleCorruptedError",
+        "BundleError",
+        "BundleNotFoundError",
+        "BundleVersionError",
+        "CapabilityError",
+        "ColumnNotFoundError",
+        "ConditionError",
+        "ConfigurationError",
+        "ConstantColumnError",
+        "DataError",
+        "DivergenceError",
+        "NonFiniteError",
+        "NotFittedError",
+        "NotNumericError",
+        "OutOfBoundsError",
+        "OutputError",
+        "OutputExistsError",
+        "OutputNotWritableError",
+        "OutsideTrainingRangeWarning",
+        "RetrodictError",
+        "RetrodictWarning",
+        "ShapeError",
+        "SimulationError",
+        "TableFormatError",
+        "TooFewRowsError",
+        "TrainingError",
+    ),
+    "variables": ("Variable",),
+}
+_LAYERS = (
+    "bijections",
+    "bundle",
+    "cli",
+    "diagnostics",
+    "distributions",
+    "errors",
+    "flows",
+    "networks",
+    "objectives",
+    "plots",
+    "problems",
+    "report",
+    "solvers",
+    "tables",
+    "training",
+    "typing",
+    "variables",
+)
+_HOME_OF = {name: layer for layer, names in _NAMES_OF.items() for name in names}
+
+__all__ = ["__version__", *_LAYERS, *_HOME_OF]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAYERS:
+        return importlib.import_module(f"retrodict.{name}")
+    if name in _HOME_OF:
+        value = getattr(importlib.import_module(f"retrodict.{_HOME_OF[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'retrodict' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,43 @@
+"""What every test shares: checked shapes, strict promotion, compiled programs kept on disk."""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Set before JAX is imported, and in the environment so that subprocesses share the cache.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache" / "jax"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+os.environ.setdefault("MPLBACKEND", "agg")
+
+import jax
+import jaxtyping
+import numpy as np
+import pytest
+
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+# Annotated shapes and types are checked on every call made by a test. The hook rewrites
+# modules while they are imported, so it has to stand before the first import of the package.
+jaxtyping.install_import_hook("retrodict", "beartype.beartype")
+
+
+@pytest.fixture
+def key() -> jax.Array:
+    """A fixed key; split it for independent streams."""
+    return jax.random.key(20)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """A fixed NumPy generator."""
+    return np.random.default_rng(20)
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """Public data sets, from `RETRODICT_DATA` or beside the repository."""
+    folder = Path(os.environ.get("RETRODICT_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no data folder at {folder}; set RETRODICT_DATA to run this test")
+    return folder
