@@ -1,1 +1,22 @@
+"""Pictures: arrays or results in, one matplotlib `Figure` out; nothing global is touched."""
 
+from retrodict.plots.calibration import calibration_curve, ecdf_difference, rank_histogram
+from retrodict.plots.export import to_png, to_svg
+from retrodict.plots.marginals import marginals
+from retrodict.plots.pairs import pairs
+from retrodict.plots.recovery import recovery
+from retrodict.plots.resimulation import resimulation
+from retrodict.plots.training import training_curve
+
+__all__ = [
+    "calibration_curve",
+    "ecdf_difference",
+    "marginals",
+    "pairs",
+    "rank_histogram",
+    "recovery",
+    "resimulation",
+    "to_png",
+    "to_svg",
+    "training_curve",
+]

@@ -1,0 +1,101 @@
+"""Whether draws explain the observation: what the forward process makes of them."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from retrodict.plots.arrays import check_variables, checked
+from retrodict.plots.density import axis_limits, mass_regions
+from retrodict.plots.grid import add_note, panel_grid, shown_and_left_out, tidy_ticks, wrapped
+from retrodict.plots.marginals import marginals
+from retrodict.plots.style import MODEL, MUTED, TRUTH, in_style
+from retrodict.variables import Variable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from retrodict.plots.arrays import Numbers
+
+_MAX_BARS = 200
+
+
+@in_style
+def resimulation(
+    simulated: ArrayLike, observed: ArrayLike, variables: Sequence[Variable]
+) -> "Figure":
+    """Observations re-simulated from posterior draws, against the observations themselves.
+
+    Args:
+        simulated: `(observations, draws, cond)`, the forward process run on posterior draws.
+        observed: `(observations, cond)`.
+        variables: the observables.
+
+    Returns:
+        Several observations: a panel per observable with the median and the 68 and 95 %
+        intervals on the 1:1 line, and, for two observables, one of all deviations together.
+        One observation: the cloud around it (two observables), else a histogram each.
+
+    Raises:
+        ShapeError: shapes that do not agree.
+        NonFiniteError: NaN or infinity among the numbers.
+    """
+    named = check_variables(variables)
+    seen = checked("observed", observed, (None, len(named)), ("observations", "cond"))
+    again = checked(
+        "simulated", simulated, (len(seen), None, len(named)), ("observations", "draws", "cond")
+    )
+    if len(seen) == 1 and len(named) != 2:
+        return marginals(
+            again[0], named, truth=seen[0], draws_label="re-simulated", truth_label="observed"
+        )
+    if len(seen) == 1:
+        figure, (ax,) = panel_grid(1)
+        _cloud(ax, again[0], seen[0], named, ("", ""))
+        return figure
+    shown, note = shown_and_left_out(named)
+    kept = np.unique(np.linspace(0, len(seen) - 1, min(len(seen), _MAX_BARS)).astype(int))
+    if len(kept) < len(seen):
+        note = f"{len(kept)} of {len(seen)} observations drawn. {note}".strip()
+    figure, axes = panel_grid(len(shown) + (len(named) == 2))
+    for j, variable in enumerate(shown):
+        _one_to_one(axes[j], again[kept, :, j], seen[kept, j])
+        axes[j].set_xlabel(wrapped(f"observed {variable.label}"))
+    axes[0].set_ylabel("re-simulated, 68 and 95 %")
+    if len(named) == 2:
+        deviations = (again - seen[:, None]).reshape(-1, 2)
+        free = tuple(Variable(v.name, v.unit) for v in named)
+        _cloud(axes[-1], deviations, np.zeros(2), free, ("deviation of ", ""))
+    add_note(figure, note)
+    return figure
+
+
+def _one_to_one(ax: "Axes", simulated: "Numbers", observed: "Numbers") -> None:
+    low, left, median, right, high = np.quantile(simulated, [0.025, 0.16, 0.5, 0.84, 0.975], axis=1)
+    ends = min(low.min(), observed.min()), max(high.max(), observed.max())
+    ax.axline((ends[0], ends[0]), slope=1, color=MUTED, lw=1, ls=(0, (4, 2)), zorder=0.5)
+    ax.vlines(observed, low, high, color=MODEL, lw=0.7, alpha=0.5)
+    ax.vlines(observed, left, right, color=MODEL, lw=1.6, alpha=0.7)
+    ax.plot(observed, median, "o", ms=3, color=MODEL, mec="white", mew=0.4)
+    pad = 0.05 * (ends[1] - ends[0]) or 0.5
+    ax.set_xlim(observed.min() - pad, observed.max() + pad)
+    ax.set_ylim(ends[0] - pad, ends[1] + pad)
+
+
+def _cloud(
+    ax: "Axes", points: "Numbers", centre: "Numbers", variables: tuple[Variable, ...],
+    prefix: tuple[str, str],
+) -> None:  # fmt: skip
+    limits = tuple(
+        axis_limits([points[:, j], centre[j : j + 1]], variable)
+        for j, variable in enumerate(variables)
+    )
+    mass_regions(ax, points[:, 0], points[:, 1], (limits[0], limits[1]), MODEL, filled=True)
+    ax.plot(*centre, "+", ms=11, color=TRUTH, mew=1.6)
+    ax.set_xlim(*limits[0])
+    ax.set_ylim(*limits[1])
+    tidy_ticks(ax, 3)
+    ax.set_xlabel(wrapped(prefix[0] + variables[0].label))
+    ax.set_ylabel(wrapped(prefix[0] + variables[1].label))
