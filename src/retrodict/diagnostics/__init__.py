@@ -1,1 +1,43 @@
+"""Diagnostics: arrays in, a frozen result out; they know no model and so can judge any."""
 
+from retrodict.diagnostics.c2st import ClassifierTwoSampleTest, c2st
+from retrodict.diagnostics.calibration_error import CalibrationError, calibration_error
+from retrodict.diagnostics.kernels import (
+    AbstractKernel,
+    Gaussian,
+    InverseMultiquadric,
+    PowerInverseMultiquadric,
+)
+from retrodict.diagnostics.mmd import (
+    MaximumMeanDiscrepancy,
+    MaximumMeanDiscrepancyPerObservation,
+    mmd,
+    mmd_per_observation,
+)
+from retrodict.diagnostics.recovery import Recovery, recovery
+from retrodict.diagnostics.resimulation_error import ResimulationError, resimulation_error
+from retrodict.diagnostics.simulation_based_calibration import (
+    SimulationBasedCalibration,
+    simulation_based_calibration,
+)
+
+__all__ = [
+    "AbstractKernel",
+    "CalibrationError",
+    "ClassifierTwoSampleTest",
+    "Gaussian",
+    "InverseMultiquadric",
+    "MaximumMeanDiscrepancy",
+    "MaximumMeanDiscrepancyPerObservation",
+    "PowerInverseMultiquadric",
+    "Recovery",
+    "ResimulationError",
+    "SimulationBasedCalibration",
+    "c2st",
+    "calibration_error",
+    "mmd",
+    "mmd_per_observation",
+    "recovery",
+    "resimulation_error",
+    "simulation_based_calibration",
+]

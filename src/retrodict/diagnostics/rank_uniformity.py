@@ -1,0 +1,91 @@
+"""An exact test that discrete ranks are uniform, and the simultaneous bands that go with it.
+
+The empirical distribution function is compared with the uniform one at K points. At each, the
+number of ranks below is binomial, which gives a pointwise two-sided p-value; the statistic is
+the smallest (Säilynoja, Bürkner and Vehtari 2022, arXiv:2103.10522). Its distribution is exact:
+the counts are a Poisson process given its total, so the probability of staying inside a band
+at all K points follows by convolution from point to point (Moscovich and Nadler 2017,
+arXiv:1503.04363). Neither simulation nor an asymptotic law is needed.
+"""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+_TIE = 1 + 1e-9  # keeps a count whose p-value equals the level outside the band, despite rounding
+
+
+def uniformity_p_value(
+    counts: Int[np.ndarray, " points"],
+    probabilities: Float[np.ndarray, " points"],
+    num_observations: int,
+) -> float:
+    """Probability that uniform ranks deviate as much at some point.
+
+    Args:
+        counts: how many ranks lie below each point, increasing.
+        probabilities: that of one uniform rank to lie below each point, strictly between 0 and
+            1 and strictly increasing.
+        num_observations: how many ranks there are.
+    """
+    from scipy.stats import binom
+
+    tail = np.minimum(
+        binom.cdf(counts, num_observations, probabilities),
+        binom.sf(counts - 1, num_observations, probabilities),
+    )
+    if 2 * tail.min() * _TIE >= 1:
+        return 1.0
+    lower, upper = _pointwise_band(tail.min(), probabilities, num_observations)
+    return 1 - _probability_inside(lower, upper, probabilities, num_observations)
+
+
+def simultaneous_band(
+    probabilities: Float[np.ndarray, " points"], num_observations: int, level: float
+) -> tuple[Int[np.ndarray, " points"], Int[np.ndarray, " points"]]:
+    """Smallest and largest counts such that uniform ranks leave them anywhere with `level`.
+
+    A count leaves the band exactly where its `uniformity_p_value` is at most `level`, up to
+    the tolerance (.1 %) to which the pointwise level is found.
+
+    Args:
+        probabilities: as in `uniformity_p_value`.
+        num_observations: how many ranks there are.
+        level: probability that uniform ranks leave the band at one point or more.
+    """
+    log_low, log_high = np.log(level / len(probabilities)) - np.log(2), np.log(level)
+    while log_high - log_low > 1e-3:
+        middle = (log_low + log_high) / 2
+        band = _pointwise_band(np.exp(middle), probabilities, num_observations)
+        if 1 - _probability_inside(*band, probabilities, num_observations) > level:
+            log_high = middle
+        else:
+            log_low = middle
+    return _pointwise_band(np.exp(log_low), probabilities, num_observations)
+
+
+def _pointwise_band(
+    tail: float, probabilities: np.ndarray, num_observations: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Counts whose one-sided tails are both larger than `tail`, at each point by itself."""
+    from scipy.stats import binom
+
+    lower = binom.ppf(tail * _TIE, num_observations, probabilities)
+    upper = binom.isf(tail * _TIE, num_observations, probabilities)
+    return np.asarray(lower, dtype=int), np.asarray(upper, dtype=int)
+
+
+def _probability_inside(
+    lower: np.ndarray, upper: np.ndarray, probabilities: np.ndarray, num_observations: int
+) -> float:
+    """Probability that the counts of uniform ranks stay within [lower, upper] at all points."""
+    from scipy.stats import poisson
+
+    ends = np.append(probabilities, 1.0)
+    lower, upper = np.append(lower, num_observations), np.append(upper, num_observations)
+    rates = num_observations * np.diff(ends, prepend=0.0)
+    weights, low, high = np.ones(1), 0, 0
+    for next_low, next_high, rate in zip(lower, upper, rates, strict=True):
+        steps = poisson.pmf(np.arange(next_low - high, next_high - low + 1), rate)
+        weights = np.convolve(weights, steps, mode="valid")
+        low, high = next_low, next_high
+    return float(min(weights[0] / poisson.pmf(num_observations, num_observations), 1.0))
