@@ -14,7 +14,10 @@
     ├── ConditionError (also ValueError)   a condition given to a model without one, or missing
     ├── SimulationError             a simulator raised, or returned what it should not
     ├── TrainingError
-    │   └── DivergenceError         the loss stayed non-finite
+    │   ├── DivergenceError         the loss stayed non-finite
+    │   └── CheckpointError         cannot go on from the checkpoint
+    │       ├── CheckpointCorruptedError    truncated, damaged or something else
+    │       └── CheckpointMismatchError     written by another run
     ├── NotFittedError (also scikit-learn's)   `fit` has not been called
     ├── CapabilityError             asked of a problem what it cannot give
     ├── BundleError
@@ -98,6 +101,18 @@ class TrainingError(RetrodictError):
 
 class DivergenceError(TrainingError):
     """The loss stayed non-finite step after step."""
+
+
+class CheckpointError(TrainingError):
+    """Training cannot go on from its checkpoint."""
+
+
+class CheckpointCorruptedError(CheckpointError):
+    """The checkpoint is truncated, damaged or a file of something else."""
+
+
+class CheckpointMismatchError(CheckpointError):
+    """The checkpoint was written by a run with other settings, data, model or key."""
 
 
 class NotFittedError(RetrodictError, _SklearnNotFittedError):
