@@ -1,1 +1,41 @@
+"""Bijections: invertible maps with their log-determinants, one idea per file."""
 
+from retrodict.bijections.actnorm import ActNorm, initialise_actnorm
+from retrodict.bijections.affine import Affine, standardise
+from retrodict.bijections.base import AbstractBijection
+from retrodict.bijections.bounds import BoundedToReal
+from retrodict.bijections.compose import Chain, Invert, Repeat
+from retrodict.bijections.coupling import Coupling
+from retrodict.bijections.linear_regression import LinearRegression, fit_linear_regression
+from retrodict.bijections.orthogonal import RandomOrthogonal
+from retrodict.bijections.permutation import Permutation
+from retrodict.bijections.power import PowerTransform, choose_transforms
+from retrodict.bijections.rational_quadratic import RationalQuadraticTransformer
+from retrodict.bijections.transformers import (
+    AbstractTransformer,
+    AdditiveTransformer,
+    AffineTransformer,
+)
+
+__all__ = [
+    "AbstractBijection",
+    "AbstractTransformer",
+    "ActNorm",
+    "AdditiveTransformer",
+    "Affine",
+    "AffineTransformer",
+    "BoundedToReal",
+    "Chain",
+    "Coupling",
+    "Invert",
+    "LinearRegression",
+    "Permutation",
+    "PowerTransform",
+    "RandomOrthogonal",
+    "RationalQuadraticTransformer",
+    "Repeat",
+    "choose_transforms",
+    "fit_linear_regression",
+    "initialise_actnorm",
+    "standardise",
+]

@@ -1,0 +1,134 @@
+"""Bijections made of bijections."""
+
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from retrodict.bijections.base import AbstractBijection
+from retrodict.errors import ConfigurationError
+from retrodict.typing import Array, Float, Key, Scalar
+
+
+class Chain(AbstractBijection):
+    """One after another: f = f_K o ... o f_1, the first given being the first applied to x.
+
+    log |det df/dx| is the sum over the links (change of variables).
+    """
+
+    bijections: tuple[AbstractBijection, ...]
+    shape: tuple[int, ...] = eqx.field(static=True)
+    cond_shape: tuple[int, ...] | None = eqx.field(static=True)
+
+    def __init__(self, bijections: Sequence[AbstractBijection]) -> None:
+        if not bijections:
+            raise ConfigurationError("A chain needs at least one bijection; got none.")
+        shapes = {bijection.shape for bijection in bijections}
+        cond_shapes = {b.cond_shape for b in bijections if b.cond_shape is not None}
+        if len(shapes) > 1 or len(cond_shapes) > 1:
+            raise ConfigurationError(
+                f"The links of a chain must agree; got shapes {sorted(shapes)} and condition "
+                f"shapes {sorted(cond_shapes)}.",
+                "Build every link with the same `dim` and `cond_dim`.",
+            )
+        self.bijections = tuple(bijections)
+        self.shape = shapes.pop()
+        self.cond_shape = cond_shapes.pop() if cond_shapes else None
+
+    def forward_and_log_det(
+        self, x: Float[Array, "..."], condition: Float[Array, "..."] | None = None
+    ) -> tuple[Float[Array, "..."], Scalar]:
+        total = jnp.zeros((), x.dtype)
+        for bijection in self.bijections:
+            x, log_det = bijection.forward_and_log_det(x, condition)
+            total = total + log_det
+        return x, total
+
+    def inverse_and_log_det(
+        self, z: Float[Array, "..."], condition: Float[Array, "..."] | None = None
+    ) -> tuple[Float[Array, "..."], Scalar]:
+        total = jnp.zeros((), z.dtype)
+        for bijection in reversed(self.bijections):
+            z, log_det = bijection.inverse_and_log_det(z, condition)
+            total = total + log_det
+        return z, total
+
+
+class Invert(AbstractBijection):
+    """The same bijection with its two directions exchanged."""
+
+    bijection: AbstractBijection
+    shape: tuple[int, ...] = eqx.field(static=True)
+    cond_shape: tuple[int, ...] | None = eqx.field(static=True)
+
+    def __init__(self, bijection: AbstractBijection) -> None:
+        self.bijection = bijection
+        self.shape = bijection.shape
+        self.cond_shape = bijection.cond_shape
+
+    def forward_and_log_det(
+        self, x: Float[Array, "..."], condition: Float[Array, "..."] | None = None
+    ) -> tuple[Float[Array, "..."], Scalar]:
+        return self.bijection.inverse_and_log_det(x, condition)
+
+    def inverse_and_log_det(
+        self, z: Float[Array, "..."], condition: Float[Array, "..."] | None = None
+    ) -> tuple[Float[Array, "..."], Scalar]:
+        return self.bijection.forward_and_log_det(z, condition)
+
+
+class Repeat(AbstractBijection):
+    """A deep stack of equal layers, applied by `lax.scan`: compile time does not grow with it.
+
+    Args:
+        make_layer: builds one layer from a key; all layers must have the same structure.
+        num_layers: how many.
+        unroll: layers per scan iteration, as in `lax.scan`.
+    """
+
+    layers: AbstractBijection
+    num_layers: int = eqx.field(static=True)
+    unroll: int = eqx.field(static=True)
+    shape: tuple[int, ...] = eqx.field(static=True)
+    cond_shape: tuple[int, ...] | None = eqx.field(static=True)
+
+    def __init__(self, layers: Sequence[AbstractBijection], unroll: int = 1) -> None:
+        if not layers:
+            raise ConfigurationError("A stack needs at least one layer; got none.")
+        arrays, static = zip(*(eqx.partition(layer, eqx.is_array) for layer in layers), strict=True)
+        self.layers = eqx.combine(jax.tree.map(lambda *a: jnp.stack(a), *arrays), static[0])
+        self.num_layers = len(layers)
+        self.unroll = unroll
+        self.shape = layers[0].shape
+        self.cond_shape = layers[0].cond_shape
+
+    def forward_and_log_det(
+        self, x: Float[Array, "..."], condition: Float[Array, "..."] | None = None
+    ) -> tuple[Float[Array, "..."], Scalar]:
+        return self._scan(x, condition, inverse=False)
+
+    def inverse_and_log_det(
+        self, z: Float[Array, "..."], condition: Float[Array, "..."] | None = None
+    ) -> tuple[Float[Array, "..."], Scalar]:
+        return self._scan(z, condition, inverse=True)
+
+    def _scan(
+        self, value: Float[Array, "..."], condition: Float[Array, "..."] | None, *, inverse: bool
+    ) -> tuple[Float[Array, "..."], Scalar]:
+        arrays, static = eqx.partition(self.layers, eqx.is_array)
+
+        def apply(
+            carry: tuple[Float[Array, "..."], Scalar], arrays: AbstractBijection
+        ) -> tuple[tuple[Float[Array, "..."], Scalar], None]:
+            value, total = carry
+            layer = eqx.combine(arrays, static)
+            step = layer.inverse_and_log_det if inverse else layer.forward_and_log_det
+            value, log_det = step(value, condition)
+            return (value, total + log_det), None
+
+        start = (value, jnp.zeros((), value.dtype))
+        (value, total), _ = jax.lax.scan(
+            apply, start, arrays, reverse=inverse, unroll=min(self.unroll, self.num_layers)
+        )
+        return value, total

@@ -1,0 +1,86 @@
+"""One coupling for every elementwise transformer."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from retrodict.bijections.base import AbstractBijection, require_condition
+from retrodict.bijections.transformers import AbstractTransformer
+from retrodict.networks import MLP, Constant, ResidualMLP, build_conditioner
+from retrodict.typing import Array, Float, Key, Scalar
+
+
+class Coupling(AbstractBijection):
+    """Keeps the first entries and transforms the others, by parameters computed from the kept.
+
+        z_kept = x_kept,   z_moved = transformer(x_moved; network(x_kept, condition))
+
+    (Dinh et al. 2014, arXiv:1410.8516, sec. 3.2). Which transformer makes which coupling:
+    additive NICE, affine RealNVP, rational-quadratic neural spline flows. With nothing kept it
+    is an elementwise map that depends on the condition alone.
+
+    Args:
+        transformer: the elementwise map.
+        dim: length of `x`.
+        num_kept: how many leading entries stay.
+        cond_dim: length of the condition; 0 for none.
+        width, depth, activation, conditioner: the network, see `build_conditioner`.
+    """
+
+    transformer: AbstractTransformer
+    network: MLP | ResidualMLP | Constant
+    num_kept: int = eqx.field(static=True)
+    shape: tuple[int, ...] = eqx.field(static=True)
+    cond_shape: tuple[int, ...] | None = eqx.field(static=True)
+
+    def __init__(
+        self,
+        transformer: AbstractTransformer,
+        dim: int,
+        num_kept: int,
+        cond_dim: int = 0,
+        *,
+        width: int = 128,
+        depth: int = 2,
+        activation: str = "silu",
+        conditioner: str = "mlp",
+        key: Key,
+    ) -> None:
+        self.transformer = transformer
+        self.network = build_conditioner(
+            conditioner,
+            num_kept + cond_dim,
+            (dim - num_kept) * transformer.num_parameters,
+            width,
+            depth,
+            activation,
+            key=key,
+        )
+        self.num_kept = num_kept
+        self.shape = (dim,)
+        self.cond_shape = (cond_dim,) if cond_dim else None
+
+    def forward_and_log_det(
+        self, x: Float[Array, " dim"], condition: Float[Array, " cond"] | None = None
+    ) -> tuple[Float[Array, " dim"], Scalar]:
+        kept, moved = jnp.split(x, [self.num_kept])
+        parameters = self._parameters(kept, condition)
+        moved, log_det = jax.vmap(self.transformer.forward_and_log_det)(moved, parameters)
+        return jnp.concatenate([kept, moved]), log_det.sum()
+
+    def inverse_and_log_det(
+        self, z: Float[Array, " dim"], condition: Float[Array, " cond"] | None = None
+    ) -> tuple[Float[Array, " dim"], Scalar]:
+        kept, moved = jnp.split(z, [self.num_kept])
+        parameters = self._parameters(kept, condition)
+        moved, log_det = jax.vmap(self.transformer.inverse_and_log_det)(moved, parameters)
+        return jnp.concatenate([kept, moved]), log_det.sum()
+
+    def _parameters(
+        self, kept: Float[Array, " kept"], condition: Float[Array, " cond"] | None
+    ) -> Float[Array, "moved parameters"]:
+        if self.cond_shape is None:
+            known = kept
+        else:
+            known = jnp.concatenate([kept, require_condition(condition, self.cond_shape)])
+        return self.network(known).reshape(-1, self.transformer.num_parameters)

@@ -1,0 +1,72 @@
+"""Elementwise transformers: invertible maps of the real line with parameters from a network.
+
+At parameters of zero each is the identity, so that a network whose last layer starts at zero
+starts the flow there.
+"""
+
+import abc
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from retrodict.typing import Array, Float, Scalar
+
+
+class AbstractTransformer(eqx.Module):
+    """A monotone map of one real number, set by `num_parameters` unconstrained numbers."""
+
+    num_parameters: eqx.AbstractVar[int]
+
+    @abc.abstractmethod
+    def forward_and_log_det(
+        self, x: Scalar, parameters: Float[Array, " parameters"]
+    ) -> tuple[Scalar, Scalar]:
+        """z and log dz/dx."""
+
+    @abc.abstractmethod
+    def inverse_and_log_det(
+        self, z: Scalar, parameters: Float[Array, " parameters"]
+    ) -> tuple[Scalar, Scalar]:
+        """x and log dx/dz."""
+
+
+class AdditiveTransformer(AbstractTransformer):
+    """z = x + t (NICE, Dinh et al. 2014, arXiv:1410.8516)."""
+
+    num_parameters: int = eqx.field(default=1, static=True)
+
+    def forward_and_log_det(
+        self, x: Scalar, parameters: Float[Array, " parameters"]
+    ) -> tuple[Scalar, Scalar]:
+        return x + parameters[0], jnp.zeros_like(x)
+
+    def inverse_and_log_det(
+        self, z: Scalar, parameters: Float[Array, " parameters"]
+    ) -> tuple[Scalar, Scalar]:
+        return z - parameters[0], jnp.zeros_like(z)
+
+
+class AffineTransformer(AbstractTransformer):
+    """z = x exp(s) + t (RealNVP, Dinh et al. 2016, arXiv:1605.08803, eq. 7), s softly clamped.
+
+    s = clamp * 2/pi * arctan(s_raw / clamp), which keeps |s| < clamp (Ardizzone et al. 2019,
+    arXiv:1907.02392).
+    """
+
+    clamp: float = eqx.field(default=2.0, static=True)
+    num_parameters: int = eqx.field(default=2, static=True)
+
+    def forward_and_log_det(
+        self, x: Scalar, parameters: Float[Array, " parameters"]
+    ) -> tuple[Scalar, Scalar]:
+        log_scale = self._log_scale(parameters)
+        return x * jnp.exp(log_scale) + parameters[1], log_scale
+
+    def inverse_and_log_det(
+        self, z: Scalar, parameters: Float[Array, " parameters"]
+    ) -> tuple[Scalar, Scalar]:
+        log_scale = self._log_scale(parameters)
+        return (z - parameters[1]) * jnp.exp(-log_scale), -log_scale
+
+    def _log_scale(self, parameters: Float[Array, " parameters"]) -> Scalar:
+        return self.clamp * (2 / jnp.pi) * jnp.arctan(parameters[0] / self.clamp)
