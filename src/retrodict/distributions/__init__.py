@@ -3,6 +3,7 @@
 from retrodict.distributions.base import AbstractDistribution
 from retrodict.distributions.conditional import Conditional, num_parameters
 from retrodict.distributions.mixture import Mixture
+from retrodict.distributions.multivariate_normal import MultivariateNormal
 from retrodict.distributions.normal import Normal, StandardNormal
 from retrodict.distributions.student_t import StudentT
 from retrodict.distributions.transformed import Transformed
@@ -12,6 +13,7 @@ __all__ = [
     "AbstractDistribution",
     "Conditional",
     "Mixture",
+    "MultivariateNormal",
     "Normal",
     "StandardNormal",
     "StudentT",

@@ -1,0 +1,226 @@
+"""What every bijection must obey, for every constructor of the registry."""
+
+import functools
+import importlib
+import inspect
+import pkgutil
+import types
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from bijection_registry import COND_DIM, CONSTRUCTORS, DIM
+from numpy.testing import assert_allclose
+
+import retrodict.bijections as package
+from retrodict.bijections import AbstractBijection, AbstractTransformer
+from retrodict.errors import ConditionError
+
+NUM_POINTS = 8
+DTYPES = {"float32": 3e-4, "float64": 1e-9}
+
+every_case = pytest.mark.parametrize("name", CONSTRUCTORS)
+every_dtype = pytest.mark.parametrize("dtype", DTYPES)
+conditional = [
+    name for name, case in CONSTRUCTORS.items() if case.build(jax.random.key(0)).cond_shape
+]
+unconditional = [name for name in CONSTRUCTORS if name not in conditional]
+
+
+def directions(bijection, start, condition, *, inverse):
+    """There, back again, the Jacobian, and gradients in the input and all parameters."""
+    there = bijection.inverse_and_log_det if inverse else bijection.forward_and_log_det
+    back = bijection.forward_and_log_det if inverse else bijection.inverse_and_log_det
+    end, log_det = there(start, condition)
+    returned, back_log_det = back(end, condition)
+    jacobian = jax.jacfwd(lambda v: there(v, condition)[0])(start)
+
+    def total(arguments):
+        bijection, start, condition = arguments
+        step = bijection.inverse_and_log_det if inverse else bijection.forward_and_log_det
+        end, log_det = step(start, condition)
+        return end.sum() + log_det
+
+    gradients = eqx.filter_grad(total)((bijection, start, condition))
+    return {
+        "start": start,
+        "end": end,
+        "log_det": log_det,
+        "returned": returned,
+        "back_log_det": back_log_det,
+        "jacobian": jacobian,
+        "gradients": jax.tree.leaves(gradients),
+    }
+
+
+@functools.cache
+def evidence(name, dtype, inverse):
+    """All of it at ordinary points, then at breaking ones: one compiled program per direction."""
+    case = CONSTRUCTORS[name]
+    with jax.enable_x64(dtype == "float64"):
+        bijection = case.build(jax.random.key(3))
+        points = case.z(NUM_POINTS) if inverse else case.x(NUM_POINTS)
+        breaking = case.breaking_z() if inverse else case.breaking_x()
+        start = jnp.asarray(np.concatenate([points, breaking]), dtype)
+        condition = jnp.asarray(np.random.default_rng(4).normal(size=(len(start), COND_DIM)), dtype)
+        run = functools.partial(directions, inverse=inverse)
+        found = eqx.filter_jit(eqx.filter_vmap(run, in_axes=(None, 0, 0)))(
+            bijection, start, condition
+        )
+        assert all(leaf.dtype == dtype for leaf in jax.tree.leaves(found))
+        return jax.tree.map(np.asarray, found)
+
+
+def ordinary(found):
+    return jax.tree.map(lambda leaf: leaf[:NUM_POINTS], found)
+
+
+@every_dtype
+@every_case
+def test_inverse_undoes_forward(name, dtype):
+    found = ordinary(evidence(name, dtype, inverse=False))
+    assert_allclose(found["returned"], found["start"], rtol=DTYPES[dtype], atol=DTYPES[dtype])
+
+
+@every_dtype
+@every_case
+def test_forward_undoes_inverse(name, dtype):
+    found = ordinary(evidence(name, dtype, inverse=True))
+    assert_allclose(found["returned"], found["start"], rtol=DTYPES[dtype], atol=DTYPES[dtype])
+
+
+@pytest.mark.parametrize("inverse", [False, True], ids=["forward", "inverse"])
+@every_dtype
+@every_case
+def test_log_det_is_the_jacobian(name, dtype, inverse):
+    found = ordinary(evidence(name, dtype, inverse))
+    assert found["log_det"].shape == (NUM_POINTS,)
+    log_det = np.linalg.slogdet(found["jacobian"].astype(np.float64)).logabsdet
+    assert_allclose(found["log_det"], log_det, rtol=DTYPES[dtype], atol=DTYPES[dtype])
+
+
+@pytest.mark.parametrize("inverse", [False, True], ids=["forward", "inverse"])
+@every_dtype
+@every_case
+def test_log_dets_of_both_directions_cancel(name, dtype, inverse):
+    found = ordinary(evidence(name, dtype, inverse))
+    assert_allclose(found["log_det"], -found["back_log_det"], rtol=0, atol=5 * DTYPES[dtype])
+
+
+@pytest.mark.parametrize("inverse", [False, True], ids=["forward", "inverse"])
+@every_dtype
+@every_case
+def test_values_and_gradients_are_finite_everywhere(name, dtype, inverse):
+    for leaf in jax.tree.leaves(evidence(name, dtype, inverse)):
+        assert np.isfinite(leaf).all()
+
+
+def both_directions(bijection, x, condition):
+    z, log_det = bijection.forward_and_log_det(x, condition)
+    return z, log_det, *bijection.inverse_and_log_det(z, condition)
+
+
+@functools.cache
+def bijection_and_points(name):
+    x = jnp.asarray(CONSTRUCTORS[name].x(3), jnp.float32)
+    condition = jnp.asarray(np.random.default_rng(5).normal(size=(3, COND_DIM)), jnp.float32)
+    return CONSTRUCTORS[name].build(jax.random.key(3)), x, condition
+
+
+@functools.cache
+def one_by_one(name):
+    bijection, x, condition = bijection_and_points(name)
+    run = eqx.filter_jit(both_directions)
+    return [run(bijection, x[i], condition[i]) for i in range(len(x))]
+
+
+@every_case
+def test_jit_agrees_with_eager(name):
+    bijection, x, condition = bijection_and_points(name)
+    for eager, jitted in zip(
+        both_directions(bijection, x[0], condition[0]), one_by_one(name)[0], strict=True
+    ):
+        assert_allclose(eager, jitted, rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("num", [1, 3], ids=["batch-of-one", "batch"])
+@every_case
+def test_vmap_agrees_with_a_loop(name, num):
+    bijection, x, condition = bijection_and_points(name)
+    run = eqx.filter_jit(eqx.filter_vmap(both_directions, in_axes=(None, 0, 0)))
+    mapped = run(bijection, x[:num], condition[:num])
+    for i in range(num):
+        for row, alone in zip(mapped, one_by_one(name)[i], strict=True):
+            assert_allclose(row[i], alone, rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", unconditional)
+def test_an_unconditional_map_ignores_the_condition(name):
+    bijection, x, _ = bijection_and_points(name)
+    for with_condition, without in zip(
+        one_by_one(name)[0], eqx.filter_jit(both_directions)(bijection, x[0], None), strict=True
+    ):
+        assert_allclose(with_condition, without, rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", conditional)
+def test_a_conditional_map_depends_on_the_condition(name):
+    bijection, x, condition = bijection_and_points(name)
+    other = eqx.filter_jit(both_directions)(bijection, x[0], condition[1])
+    assert not np.allclose(one_by_one(name)[0][0], other[0], atol=1e-3)
+
+
+@pytest.mark.parametrize("direction", ["forward_and_log_det", "inverse_and_log_det"])
+@pytest.mark.parametrize("name", conditional)
+def test_a_missing_or_misshapen_condition_is_refused(name, direction):
+    bijection, x, _ = bijection_and_points(name)
+    with pytest.raises(ConditionError, match=rf"\({COND_DIM},\)"):
+        getattr(bijection, direction)(x[0], None)
+    with pytest.raises(ConditionError, match=rf"\({COND_DIM + 1},\)"):
+        getattr(bijection, direction)(x[0], jnp.zeros(COND_DIM + 1))
+
+
+@every_case
+def test_shapes_are_declared(name):
+    bijection, _, _ = bijection_and_points(name)
+    assert bijection.shape == (DIM,)
+    assert bijection.cond_shape in (None, (COND_DIM,))
+
+
+def concrete_subclasses(package: types.ModuleType, base: type) -> set[type]:
+    modules = [
+        importlib.import_module(f"{package.__name__}.{info.name}")
+        for info in pkgutil.iter_modules(package.__path__)
+    ]
+    members = [member for module in modules for _, member in inspect.getmembers(module)]
+    return {
+        member
+        for member in members
+        if inspect.isclass(member)
+        and issubclass(member, base)
+        and not inspect.isabstract(member)
+        and not member.__name__.startswith("Abstract")
+    }
+
+
+def test_every_bijection_is_in_the_registry():
+    registered = {type(bijection_and_points(name)[0]) for name in CONSTRUCTORS}
+    assert registered == concrete_subclasses(package, AbstractBijection)
+
+
+def test_every_transformer_is_in_the_registry():
+    is_node = lambda node: isinstance(node, AbstractTransformer)  # noqa: E731
+    registered = {
+        type(node)
+        for name in CONSTRUCTORS
+        for node in jax.tree.leaves(bijection_and_points(name)[0], is_leaf=is_node)
+        if is_node(node)
+    }
+    assert registered == concrete_subclasses(package, AbstractTransformer)
+
+
+def test_every_bijection_is_public():
+    for subclass in concrete_subclasses(package, AbstractBijection):
+        assert subclass.__name__ in package.__all__
