@@ -47,7 +47,7 @@ def calibration_curve(result: CalibrationError) -> "Figure":
             0.96, 0.05, f"median error {100 * result.errors[j]:.2g} %", transform=ax.transAxes,
             ha="right", fontsize=8.5, color=MUTED,
         )  # fmt: skip
-        ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+        ax.set(xlim=(0, 1), ylim=(0, 1))
         ax.set_title(wrapped(result.names[j]))
         ax.set_xlabel("confidence")
     axes[0].set_ylabel("share of true values inside")

@@ -16,7 +16,12 @@ MAX_PANELS = 24
 
 def wrapped(text: str, width: int = 28) -> str:
     """A label broken over lines, so that long names do not run into their neighbours."""
-    return literal("\n".join(textwrap.wrap(text, width, break_on_hyphens=False)) or text)
+    longest = max((len(word) for word in text.split()), default=0)
+    lines = textwrap.wrap(
+        # A word a little too long is better whole than cut.
+        text, width, break_on_hyphens=False, break_long_words=longest > 1.4 * width
+    )  # fmt: skip
+    return literal("\n".join(lines) or text)
 
 
 def panel_grid(

@@ -161,11 +161,11 @@ def _corner(variables: tuple[Variable, ...]) -> "tuple[Figure, list[list[Axes]]]
             tidy_ticks(ax, 5 if dim == 1 else 3)
             ax.tick_params(labelbottom=row == dim - 1, labelleft=column == 0 and row > 0)
             if row == dim - 1:
-                ax.set_xlabel(labels[column])
+                ax.set_xlabel(labels[column], fontsize=9.5 if dim <= 4 else 8.5)
                 if dim > 4:
                     ax.tick_params(axis="x", labelrotation=45)
             if column == 0 and row > 0:
-                ax.set_ylabel(labels[row])
+                ax.set_ylabel(labels[row], fontsize=9.5 if dim <= 4 else 8.5)
             if row == column:
                 ax.set_yticks([])
                 ax.spines["left"].set_visible(False)

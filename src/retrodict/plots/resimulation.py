@@ -63,6 +63,8 @@ def resimulation(
     for j, variable in enumerate(shown):
         _one_to_one(axes[j], again[kept, :, j], seen[kept, j])
         axes[j].set_xlabel(wrapped(f"observed {variable.label}"))
+        typical = float(np.median(np.abs(again[:, :, j] - seen[:, None, j])))
+        axes[j].set_title(f"median |deviation| {typical:.2g}", fontsize=8.5, color=MUTED)
     axes[0].set_ylabel("re-simulated, 68 and 95 %")
     if len(named) == 2:
         deviations = (again - seen[:, None]).reshape(-1, 2)

@@ -18,7 +18,7 @@ GREEN = "#009E73"
 INK = "#1f2933"
 MUTED = "#66717c"
 FAINT = "#dfe3e8"
-BAND = "#e9edf2"
+BAND = "#dde3ea"
 PAPER = "#ffffff"
 
 MODEL = BLUE

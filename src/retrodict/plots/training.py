@@ -68,18 +68,20 @@ def training_curve(history: pd.DataFrame, *, loss_unit: str = "nats") -> "Figure
     marker = "o" if len(epoch) < 3 else ""
     losses.plot(epoch, training, color=BLUE, label="training", lw=1.3, marker=marker)
     losses.plot(epoch, validation, color=VERMILION, label="validation", marker=marker)
+    if len(epoch) < 3:
+        losses.set_xlim(epoch.min() - 1, epoch.max() + 1)
     limits = _loss_limits(training, validation)
     losses.set_ylim(*limits)
     if np.isfinite(validation).any():
         _mark_best(losses, epoch, validation)
-    cut = max(np.nanmax(training, initial=-np.inf), np.nanmax(validation, initial=-np.inf))
-    if np.isfinite(cut) and cut > limits[1]:
-        losses.text(
-            0.012, 0.97, f"first epochs above the frame, up to {cut:.4g}",
-            transform=losses.transAxes, va="top", fontsize=8.5, color=MUTED,
-        )  # fmt: skip
+    finite = [loss for loss in (*training, *validation) if np.isfinite(loss)]
+    cut = max(finite, default=limits[1])
+    if cut > limits[1]:
+        losses.set_title(
+            f"first epochs above the frame, up to {cut:.4g}", fontsize=8.5, color=MUTED
+        )
     losses.set_ylabel(Variable("loss", loss_unit).label)
-    losses.legend(loc="upper right", ncols=3)
+    losses.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.2)
     last.set_xlabel("epoch")
     return figure
 
@@ -113,13 +115,14 @@ def _loss_limits(training: "Numbers", validation: "Numbers") -> tuple[float, flo
         return 0.0, 1.0
     low, high = float(both.min()), float(settled.max())
     pad = 0.07 * (high - low) or 0.05 * abs(high) or 0.1
-    return low - pad, high + 2.5 * pad
+    return low - pad, high + pad
 
 
 def _mark_best(ax: "Axes", epoch: "Numbers", validation: "Numbers") -> None:
     best = int(np.nanargmin(validation))
+    label = f"best: {validation[best]:.4g} at epoch {epoch[best]:g}"
     ax.axvline(epoch[best], color=INK, lw=0.8, ls=(0, (3, 3)), zorder=1)
     ax.plot(
         epoch[best], validation[best], "o", ms=6, mfc="white", mec=INK, mew=1.4, zorder=5,
-        label=f"best: {validation[best]:.4g} at epoch {epoch[best]:g}",
+        label=label.replace("-", "\N{MINUS SIGN}"),
     )  # fmt: skip

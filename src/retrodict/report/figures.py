@@ -1,0 +1,93 @@
+"""Which pictures a report has, and what each shows, in words for those who cannot see it."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from retrodict import plots
+from retrodict.report.content import ReportContent
+from retrodict.report.numbers import significant
+from retrodict.variables import Variable, names_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MAX_SHOWN = 10
+_RESIMULATED_DRAWS = 200
+
+
+def figures_of(content: ReportContent) -> "dict[str, tuple[Figure, str]]":
+    """The figures that the content allows, each with its alternative text, by their place."""
+    figures: dict[str, tuple[Figure, str]] = {}
+    if not content.history.empty:
+        figures["training"] = plots.training_curve(content.history), _training_alt(content)
+    if content.calibration is not None:
+        figures["calibration"] = (
+            plots.calibration_curve(content.calibration),
+            "Share of true values inside the central posterior intervals against their "
+            f"confidence, for {_listed(content.parameters)}. {content.calibration}",
+        )
+    if content.sbc is not None:
+        figures["ranks"] = (
+            plots.rank_histogram(content.sbc),
+            "Histogram of the ranks of the true values among their posterior draws, for "
+            f"{_listed(content.parameters)}. {content.sbc}",
+        )
+        figures["ecdf"] = (
+            plots.ecdf_difference(content.sbc),
+            "Distribution of the ranks minus the uniform distribution, with the band that "
+            f"exact posteriors stay in, for {_listed(content.parameters)}.",
+        )
+    if len(content.truth):
+        figures["recovery"] = (
+            plots.recovery(content.draws, content.truth, content.parameters),
+            "Posterior median with 68 and 95 % intervals against the true value, for "
+            f"{_listed(content.parameters)}."
+            + ("" if content.recovery is None else f" {content.recovery}"),
+        )
+    for place, index in enumerate(content.shown[:MAX_SHOWN]):
+        figures[f"posterior-{index}"] = _posterior(content, place, index)
+    if content.resimulated is not None:
+        figures["resimulation"] = (
+            plots.resimulation(
+                content.resimulated[:, :_RESIMULATED_DRAWS], content.observations,
+                content.observables,
+            ),
+            "Observations re-simulated from posterior draws against the observations, for "
+            f"{_listed(content.observables)}."
+            + ("" if content.resimulation_result is None else f" {content.resimulation_result}"),
+        )  # fmt: skip
+    return figures
+
+
+def _posterior(content: ReportContent, place: int, index: int) -> "tuple[Figure, str]":
+    draws, truth = content.draws[index], content.truth[index]
+    exact = None if content.exact is None else content.exact[place]
+    figure = plots.pairs(draws, content.parameters, truth=truth, reference=exact)
+    inside = np.mean(
+        (np.quantile(draws, 0.025, axis=0) <= truth) & (truth <= np.quantile(draws, 0.975, axis=0))
+    )
+    num_inside = round(float(inside) * len(content.parameters))
+    compared = "" if exact is None else ", with draws from the exact posterior as outlines"
+    return figure, (
+        f"Marginal and pairwise posterior of {_listed(content.parameters)} for test observation "
+        f"{index}{compared}. {num_inside} of {len(content.parameters)} true values lie inside "
+        "their central 95 % interval."
+    )
+
+
+def _training_alt(content: ReportContent) -> str:
+    validation = content.history["validation_loss"].to_numpy(dtype=float)
+    if not np.isfinite(validation).any():
+        return "Training loss per epoch; there is no finite validation loss."
+    best = int(np.nanargmin(validation))
+    epoch = content.history["epoch"].to_numpy()[best]
+    return (
+        f"Training and validation loss over {len(validation)} epochs. The validation loss is "
+        f"lowest, {significant(validation[best], 4)}, at epoch {epoch}."
+    )
+
+
+def _listed(variables: tuple[Variable, ...]) -> str:
+    names = names_of(variables)
+    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")

@@ -1,0 +1,57 @@
+"""Figures as pictures inside the page, within a budget of bytes."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from retrodict.plots.export import to_png, to_svg
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BUDGET = 3_400_000
+_MAX_SVG = 250_000
+_RESOLUTIONS = (160, 120, 90, 60)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture, ready for an `img` element.
+
+    Attributes:
+        uri: the picture itself, as a data URI.
+        alt: what it shows, for those who cannot see it.
+        width: in CSS pixels, its natural size.
+        height: in CSS pixels.
+    """
+
+    uri: str
+    alt: str
+    width: int
+    height: int
+
+
+def embed(figures: "Sequence[tuple[Figure, str]]") -> list[Picture]:
+    """Each figure with its alternative text as a picture; together they stay in the budget.
+
+    Line drawings become SVG, which is sharp at any size; crowded ones become PNG, at the
+    highest of a few resolutions that fits the picture's share of the budget.
+    """
+    share = BUDGET // max(1, len(figures))
+    return [_picture(figure, alt, share) for figure, alt in figures]
+
+
+def _picture(figure: "Figure", alt: str, budget: int) -> Picture:
+    width, height = (round(96 * float(inches)) for inches in figure.get_size_inches())
+    uri = _uri("image/svg+xml", to_svg(figure))
+    if len(uri) > min(budget, _MAX_SVG):
+        for resolution in _RESOLUTIONS:
+            uri = _uri("image/png", to_png(figure, resolution))
+            if len(uri) <= budget:
+                break
+    return Picture(uri, alt, width, height)
+
+
+def _uri(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"

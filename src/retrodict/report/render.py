@@ -1,0 +1,108 @@
+"""From content to one HTML page, and from there to a file."""
+
+import contextlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from retrodict.errors import OutputExistsError, OutputNotWritableError
+from retrodict.report.content import ReportContent
+from retrodict.report.figures import MAX_SHOWN, figures_of
+from retrodict.report.pictures import embed
+from retrodict.report.tables import (
+    numbers_of,
+    per_parameter,
+    shown_observation,
+    tiles_of,
+    variables_table,
+)
+from retrodict.report.verdict import verdict_of
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+
+def render(content: ReportContent) -> str:
+    """The report as one HTML document that needs nothing else: no script, no network.
+
+    Args:
+        content: what to tell.
+
+    Returns:
+        HTML, below 4 MB for up to ten shown observations; further ones are only counted.
+    """
+    figures = figures_of(content)
+    pictures = dict(zip(figures, embed(list(figures.values())), strict=True))
+    return _template().render(
+        content=content,
+        verdict=verdict_of(content),
+        tiles=tiles_of(content),
+        numbers=numbers_of(content),
+        per_parameter=per_parameter(content),
+        parameters=variables_table("Hidden causes x (parameters)", content.parameters),
+        observables=variables_table("Observed effects y (observables)", content.observables),
+        shown=[shown_observation(content, i) for i in range(len(content.shown[:MAX_SHOWN]))],
+        num_left_out=max(0, len(content.shown) - MAX_SHOWN),
+        pictures=pictures,
+    )
+
+
+def write(content: ReportContent, path: str | Path, force: bool = False) -> Path:
+    """Render the report and write it, whole or not at all.
+
+    Args:
+        content: what to tell.
+        path: of the file, in a folder that exists.
+        force: replace a file that is there already.
+
+    Returns:
+        The path.
+
+    Raises:
+        OutputExistsError: there is such a file and `force` is not set.
+        OutputNotWritableError: a missing folder, missing rights, a full disk.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise OutputNotWritableError(
+            f"The report is one file; `{target}` is a folder.", f"Try `{target / 'report.html'}`."
+        )
+    if target.exists() and not force:
+        raise OutputExistsError(
+            f"`{target}` exists already.", "Choose another name, or ask for it to be replaced."
+        )
+    if not target.parent.is_dir():
+        raise OutputNotWritableError(
+            f"The folder `{target.parent}` does not exist.", "Make it first, or correct the path."
+        )
+    _write_whole(render(content), target)
+    return target
+
+
+def _write_whole(page: str, target: Path) -> None:
+    """Through a temporary neighbour, so that an interrupted write leaves no half page."""
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(page, encoding="utf-8")
+        temporary.replace(target)
+    except OSError as error:
+        raise OutputNotWritableError(
+            f"`{target}` cannot be written: {error.strerror or error}.",
+            "Check the folder's rights and the free space, or choose another folder.",
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _template() -> "Template":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("retrodict.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html")
