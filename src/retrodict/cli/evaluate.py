@@ -1,0 +1,196 @@
+"""What held-out data say about a trained model: the one place where a run is judged."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from retrodict.diagnostics import (
+    CalibrationError,
+    MaximumMeanDiscrepancyPerObservation,
+    Recovery,
+    ResimulationError,
+    SimulationBasedCalibration,
+    calibration_error,
+    mmd_per_observation,
+    recovery,
+    resimulation_error,
+    simulation_based_calibration,
+)
+from retrodict.problems.base import AbstractProblem, AbstractReferencePosterior
+from retrodict.solvers import ConditionalFlow
+from retrodict.variables import Variable, names_of
+
+NUM_DRAWS = 500
+NUM_COMPARED = 200
+NUM_COMPARED_DRAWS = 1000
+NUM_RESIMULATED_DRAWS = 100
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Pairs that training has never seen.
+
+    Attributes:
+        x: true causes.
+        y: what was observed.
+    """
+
+    x: Float[np.ndarray, "rows dim"]
+    y: Float[np.ndarray, "rows cond"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Posterior against the problem it was learned from, for the first held-out observations.
+
+    Attributes:
+        draws: of the model.
+        exact: draws from the exact posterior; None where the problem has none.
+        mismatch: how far the two are apart.
+        resimulated: what the draws simulate, fewer draws than in `draws`.
+        resimulation: how far that is from what was observed.
+    """
+
+    draws: Float[np.ndarray, "observations draws dim"]
+    exact: Float[np.ndarray, "observations draws dim"] | None
+    mismatch: MaximumMeanDiscrepancyPerObservation | None
+    resimulated: Float[np.ndarray, "observations fewer_draws cond"]
+    resimulation: ResimulationError
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that the report shows and `metrics.json` holds.
+
+    Attributes:
+        parameters, observables: the columns of `x` and `y`.
+        held_out: what it was judged on.
+        draws: posterior draws for each held-out observation.
+        calibration, ranks: whether the posterior can be trusted.
+        recovery: how much the observations tell.
+        comparison: with the problem, where there is a simulator.
+    """
+
+    parameters: tuple[Variable, ...]
+    observables: tuple[Variable, ...]
+    held_out: HeldOut
+    draws: Float[np.ndarray, "observations draws dim"]
+    calibration: CalibrationError
+    ranks: SimulationBasedCalibration
+    recovery: Recovery
+    comparison: Comparison | None
+
+    @property
+    def passed(self) -> bool:
+        """Whether held-out data give no reason to doubt the posterior."""
+        return self.calibration.passed and self.ranks.passed
+
+    @property
+    def sentences(self) -> list[str]:
+        """The findings, one sentence each, the verdict first."""
+        findings: list[object] = [self.ranks, self.calibration, self.recovery]
+        if self.comparison is not None:
+            findings.append(self.comparison.resimulation)
+            if self.comparison.mismatch is not None:
+                findings.append(self.comparison.mismatch)
+        return [str(finding) for finding in findings]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, for JSON."""
+        numbers: dict[str, Any] = {
+            "passed": self.passed,
+            "calibration_error": self.calibration.to_dict(),
+            "simulation_based_calibration": self.ranks.to_dict(),
+            "recovery": self.recovery.to_dict(),
+        }
+        if self.comparison is not None:
+            numbers["resimulation_error"] = self.comparison.resimulation.to_dict()
+            if self.comparison.mismatch is not None:
+                numbers["posterior_mismatch"] = self.comparison.mismatch.to_dict()
+        return numbers
+
+
+def evaluate(
+    estimator: ConditionalFlow,
+    held_out: HeldOut,
+    problem: AbstractProblem | None = None,
+    *,
+    seed: int = 0,
+    num_draws: int = NUM_DRAWS,
+) -> Evaluation:
+    """Judge a trained model on pairs that it has never seen.
+
+    Args:
+        estimator: trained.
+        held_out: true causes and their observations, from where the training data came.
+        problem: the simulator behind them, where there is one: posterior draws are then
+            simulated again, and compared with the exact posterior where that is known.
+        seed: of all draws.
+        num_draws: posterior draws per held-out observation.
+
+    Raises:
+        TooFewRowsError: not enough held-out pairs to tell.
+    """
+    names = names_of(estimator.parameters_)
+    draws = posterior_draws(estimator, held_out.y, num_draws, seed)
+    return Evaluation(
+        parameters=tuple(estimator.parameters_),
+        observables=tuple(estimator.observables_),
+        held_out=held_out,
+        draws=draws,
+        calibration=calibration_error(draws, held_out.x, names=names),
+        ranks=simulation_based_calibration(draws, held_out.x, names=names),
+        recovery=recovery(draws, held_out.x, names=names),
+        comparison=None if problem is None else _compare(estimator, held_out, problem, seed),
+    )
+
+
+def posterior_draws(
+    estimator: ConditionalFlow, y: Float[np.ndarray, "rows cond"], num_draws: int, seed: int
+) -> Float[np.ndarray, "rows draws dim"]:
+    """Draws from the posterior of each row of `y`."""
+    return np.asarray(estimator.retrodict(y).sample(num_draws, random_state=seed))
+
+
+def _compare(
+    estimator: ConditionalFlow, held_out: HeldOut, problem: AbstractProblem, seed: int
+) -> Comparison:
+    import jax
+
+    y = held_out.y[:NUM_COMPARED]
+    draws = posterior_draws(estimator, y, NUM_COMPARED_DRAWS, seed + 1)
+    key_exact, key_again = jax.random.split(jax.random.key(seed))
+    again = draws[:, :NUM_RESIMULATED_DRAWS]
+    simulated = problem.simulate_rows(key_again, again.reshape(-1, again.shape[-1]))
+    resimulated = simulated.reshape(*again.shape[:2], -1)
+    exact = mismatch = None
+    if isinstance(problem, AbstractReferencePosterior):
+        exact = _exact_draws(problem, y, key_exact)
+        mismatch = mmd_per_observation(draws, exact)
+    return Comparison(
+        draws=draws,
+        exact=exact,
+        mismatch=mismatch,
+        resimulated=resimulated,
+        resimulation=resimulation_error(resimulated, y),
+    )
+
+
+def _exact_draws(
+    problem: AbstractReferencePosterior, y: Float[np.ndarray, "rows cond"], key: Any
+) -> Float[np.ndarray, "rows draws dim"]:
+    import equinox as eqx
+    import jax
+    import jax.numpy as jnp
+
+    @eqx.filter_jit
+    def draw(problem: AbstractReferencePosterior, keys: Any, y: Any) -> Any:
+        # One observation after the other: an exact sampler may hold many proposals at once.
+        return jax.lax.map(
+            lambda pair: problem.exact_posterior(pair[0], pair[1], NUM_COMPARED_DRAWS), (keys, y)
+        )
+
+    keys = jax.random.split(key, len(y))
+    return np.asarray(draw(problem, keys, jnp.asarray(y, dtype=float)))

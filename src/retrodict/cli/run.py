@@ -1,0 +1,97 @@
+"""`retrodict run`: from a problem to a checked posterior."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from retrodict.cli import options
+
+
+def run(
+    context: typer.Context,
+    problem: Annotated[
+        str,
+        typer.Argument(
+            help="Name, as `retrodict problems` lists it.", metavar="PROBLEM", show_default=False
+        ),
+    ],
+    num_simulations: Annotated[
+        int, typer.Option("--num-simulations", "-n", help="To train on.", min=1)
+    ] = 100_000,
+    num_held_out: Annotated[
+        int, typer.Option("--num-held-out", help="Further simulations, to check with.", min=20)
+    ] = 1000,
+    output: options.Output = None,
+    seed: options.Seed = 0,
+    flow: options.Flow = None,
+    max_epochs: options.MaxEpochs = None,
+    max_seconds: options.MaxSeconds = None,
+    batch_size: options.BatchSize = None,
+    learning_rate: options.LearningRate = None,
+    patience: options.Patience = None,
+    force: options.Force = False,
+    resume: options.Resume = False,
+    json: options.Json = False,
+) -> None:
+    """Simulate a problem, learn its posterior, check it.
+
+    Prints the folder that then holds the model, the numbers and a report. Ctrl-C keeps the
+    best model so far; `--resume` goes on from there.
+
+    Examples:
+      retrodict run inverse-kinematics
+      retrodict run two-moons -n 10000 --output runs/moons
+      retrodict run two-moons -n 10000 --output runs/moons --resume
+    """
+    import jax
+
+    from retrodict.cli.console import say
+    from retrodict.cli.evaluate import HeldOut
+    from retrodict.cli.job import Job, carry_out
+    from retrodict.problems import get_problem
+    from retrodict.solvers import ConditionalFlow
+
+    chosen = get_problem(problem)
+    model_settings = options.given(
+        flow=flow,
+        max_epochs=max_epochs,
+        max_seconds=max_seconds,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        patience=patience,
+    )
+    estimator = ConditionalFlow(random_state=seed, **model_settings)
+
+    def held_out() -> HeldOut:
+        # Folded in, so that these differ from what training draws from the same seed.
+        key = jax.random.fold_in(jax.random.key(seed), 0x0DD)
+        return HeldOut(*chosen.simulations(key, num_held_out))
+
+    def train(progress, checkpoint: Path) -> ConditionalFlow:  # type: ignore[no-untyped-def]
+        say(f"simulating {problem} {num_simulations:,} times")
+        return estimator.fit_problem(
+            chosen, num_simulations=num_simulations, progress=progress, checkpoint=checkpoint
+        )
+
+    job = Job(
+        settings={
+            "problem": problem,
+            "num_simulations": num_simulations,
+            "num_held_out": num_held_out,
+            "seed": seed,
+            "model": model_settings,
+        },
+        estimator=estimator,
+        train=train,
+        held_out=held_out,
+        problem=chosen,
+    )
+    carry_out(
+        job,
+        output or Path("runs") / problem,
+        context.obj,
+        force=force,
+        resume=resume,
+        json=json,
+    )
