@@ -19,7 +19,7 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 # Annotated shapes and types are checked on every call made by a test. The hook rewrites
 # modules while they are imported, so it has to stand before the first import of the package.
-jaxtyping.install_import_hook("retrodict", "beartype.beartype")
+jaxtyping.install_import_hook("retrodict", "checked_types.checked")
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import jaxtyping
 import pytest
 
 from retrodict.bijections.base import require_condition
+from retrodict.variables import Variable
 
 
 def test_shapes_are_checked_at_run_time():
@@ -22,3 +23,9 @@ def test_promotion_is_strict():
 def test_warnings_are_errors():
     with pytest.raises(UserWarning, match="of a test"):
         warnings.warn("of a test", UserWarning, stacklevel=1)
+
+
+def test_a_whole_number_is_a_float():
+    assert Variable("x", lower=0, upper=1).label == "x"
+    with pytest.raises(jaxtyping.TypeCheckError):
+        Variable("x", lower="0")
