@@ -5,6 +5,7 @@ slightly negative, changes the kernel by as little and nothing needs to be clipp
 """
 
 import abc
+import dataclasses
 import math
 
 import equinox as eqx
@@ -31,6 +32,12 @@ class AbstractKernel(eqx.Module):
     ) -> "AbstractKernel":
         """This kernel with everything that it takes from the data filled in."""
         return self
+
+    @property
+    def label(self) -> str:
+        """Name and every setting, e.g. `Gaussian(bandwidth=1.5)`."""
+        settings = ", ".join(f"{f.name}={getattr(self, f.name)}" for f in dataclasses.fields(self))
+        return f"{type(self).__name__}({settings})"
 
 
 class InverseMultiquadric(AbstractKernel):

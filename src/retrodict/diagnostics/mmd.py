@@ -39,7 +39,7 @@ class MaximumMeanDiscrepancy:
     def to_dict(self) -> Json:
         return {
             "squared": self.squared,
-            "kernel": str(self.kernel),
+            "kernel": self.kernel.label,
             "num_first": self.num_first,
             "num_second": self.num_second,
         }
@@ -47,7 +47,7 @@ class MaximumMeanDiscrepancy:
     def __str__(self) -> str:
         return (
             f"Unbiased MMD^2 {self.squared:.2g} between {self.num_first} and {self.num_second} "
-            f"draws under {self.kernel}; compare it with what two exact samples give."
+            f"draws under {self.kernel.label}; compare it with what two exact samples give."
         )
 
 
@@ -81,7 +81,7 @@ class MaximumMeanDiscrepancyPerObservation:
             "mean": self.mean,
             "median": self.median,
             "largest": float(self.squared.max()),
-            "kernel": str(self.kernel),
+            "kernel": self.kernel.label,
             "num_observations": len(self.squared),
             "num_first": self.num_first,
             "num_second": self.num_second,
@@ -119,9 +119,8 @@ def mmd(
     """
     first = finite_array("first", first, ("draws", "dim"))
     second = finite_array("second", second, ("draws", "dim"))
-    kernel = (kernel or InverseMultiquadric()).fitted(first, second)
-    squared = mmd_per_observation(first[None], second[None], kernel=kernel).squared
-    return MaximumMeanDiscrepancy(float(squared[0]), kernel, len(first), len(second))
+    result = mmd_per_observation(first[None], second[None], kernel=kernel)
+    return MaximumMeanDiscrepancy(float(result.squared[0]), result.kernel, len(first), len(second))
 
 
 def mmd_per_observation(

@@ -59,7 +59,7 @@ class ResimulationError:
 
 
 def resimulation_error(
-    simulated: ArrayLike, observed: ArrayLike, scale: ArrayLike | None = None
+    simulated: ArrayLike, observed: ArrayLike, scale: ArrayLike | float | None = None
 ) -> ResimulationError:
     """Euclidean distance between simulate(draw) and the observation y.
 
@@ -91,7 +91,7 @@ def resimulation_error(
     return ResimulationError(distance.mean(axis=1), scale is not None, num_draws)
 
 
-def _positive_scale(scale: ArrayLike, num_observables: int) -> np.ndarray:
+def _positive_scale(scale: ArrayLike | float, num_observables: int) -> np.ndarray:
     array = finite_array("scale", np.atleast_1d(np.asarray(scale)), ("cond",))
     if array.shape not in {(1,), (num_observables,)}:
         raise ShapeError(

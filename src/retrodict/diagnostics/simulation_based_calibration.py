@@ -12,7 +12,8 @@ from retrodict.diagnostics.rank_uniformity import simultaneous_band, uniformity_
 
 LEVEL = 0.01
 MAX_POINTS = 100
-CLEAR_DEVIATION = 2.0  # standard errors from which a shift or a wrong width is named
+CLEAR_DEVIATION = 3.0  # standard errors from which a shift or a wrong width is named
+VISIBLE_DEVIATION = 2.0  # and from which it is where nothing else is clear
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class SimulationBasedCalibration:
     Attributes:
         ranks: number of draws below the truth, 0 to num_draws.
         p_values: of the uniformity of the ranks, per parameter.
-        shifts: mean normal score of the ranks, in standard errors; positive where the
-            posterior lies too low.
+        shifts: mean normal score of the ranks, in standard errors (expected or observed, the
+            larger); positive where the posterior lies too low.
         spreads: variance of the normal scores minus its expectation, in standard errors;
             positive where the posterior is too narrow.
         points: the fractions at which the distribution of the ranks is compared.
@@ -77,8 +78,8 @@ class SimulationBasedCalibration:
         if self.passed:
             return (
                 f"Calibrated as far as {len(self.ranks)} observations can tell: true values rank "
-                f"uniformly among their posterior draws (smallest p-value "
-                f"{self.p_values.min():.2g} of {self.p_values.size})."
+                f"uniformly among their posterior draws (smallest of "
+                f"{self.p_values.size} p-values: {self.p_values.min():.2g})."
             )
         findings = "; ".join(f"`{name}` {finding}" for name, finding in self.findings.items())
         return (
@@ -169,24 +170,27 @@ def _counts_below(ranks: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def _deviations(ranks: np.ndarray, num_draws: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance of the ranks' normal scores, each in its exact standard errors.
+    """Deviation of mean and variance of the ranks' normal scores, each in standard errors.
 
-    Scores rather than ranks, because a shift leaves their variance alone.
+    Scores rather than ranks, because a shift leaves their variance alone. The mean varies more
+    where the posterior is too narrow; that alone must not look like a shift.
     """
     from scipy.special import ndtri
 
     possible = ndtri((np.arange(num_draws + 1) + 0.5) / (num_draws + 1))
     scores = possible[ranks]
     root_n = np.sqrt(len(ranks))
-    shifts = root_n * scores.mean(axis=0) / possible.std()
+    shifts = root_n * scores.mean(axis=0) / np.maximum(possible.std(), scores.std(axis=0))
     spreads = root_n * (scores.var(axis=0) - possible.var()) / (possible**2).std()
     return shifts, spreads
 
 
 def _finding(shift: float, spread: float) -> str:
+    clear = max(abs(shift), abs(spread)) > CLEAR_DEVIATION
+    limit = CLEAR_DEVIATION if clear else VISIBLE_DEVIATION
     parts = []
-    if abs(spread) > CLEAR_DEVIATION:
+    if abs(spread) > limit:
         parts.append("is too narrow" if spread > 0 else "is too wide")
-    if abs(shift) > CLEAR_DEVIATION:
+    if abs(shift) > limit:
         parts.append("is shifted down" if shift > 0 else "is shifted up")
     return " and ".join(parts) or "has the wrong shape"
