@@ -1,7 +1,7 @@
 """Which kinds of estimator can be saved, and where their classes live."""
 
 import importlib
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,7 +16,7 @@ class Saveable(Protocol):
         ...
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, np.ndarray]) -> Any:
         """The estimator that `to_state` described."""
         ...
 
@@ -55,7 +55,7 @@ def class_of(kind: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-def kind_of(estimator: Saveable) -> str:
+def kind_of(estimator: Any) -> str:
     """The kind under which the class of `estimator` is registered.
 
     Raises:

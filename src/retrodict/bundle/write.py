@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from retrodict.bundle.canonical import checksum, plain
-from retrodict.bundle.registry import Saveable, kind_of
+from retrodict.bundle.registry import kind_of
 from retrodict.bundle.schema import (
     CONFIG,
     FORMAT,
@@ -22,16 +23,17 @@ from retrodict.bundle.schema import (
 )
 from retrodict.errors import ConfigurationError, OutputExistsError, OutputNotWritableError
 from retrodict.tables.atomic import explain_write_failure, temporary_sibling
+from retrodict.tables.numeric import is_real_type
 
 
-def save(estimator: Saveable, folder: str | Path, overwrite: bool = False) -> Path:
+def save(estimator: Any, folder: str | Path, overwrite: bool = False) -> Path:
     """Save a fitted estimator as a folder of `config.json` and `weights.safetensors`.
 
     The folder is written under another name and renamed when it is whole. An older bundle stays
     as it was when anything fails.
 
     Args:
-        estimator: fitted, of a registered kind.
+        estimator: fitted, of a registered kind (`retrodict.bundle.Saveable`).
         folder: to be created, with its parents.
         overwrite: whether a bundle that is there may be replaced; anything else never is.
 
@@ -64,13 +66,13 @@ def save(estimator: Saveable, folder: str | Path, overwrite: bool = False) -> Pa
     return Path(folder)
 
 
-def _weights(arrays: dict[str, np.ndarray]) -> tuple[bytes, dict[str, Any]]:
+def _weights(arrays: Mapping[Any, Any]) -> tuple[bytes, dict[str, Any]]:
     import safetensors.numpy
 
     plain_arrays = {}
     for name, array in arrays.items():
         value = np.asarray(array)
-        if not isinstance(name, str) or name == "__metadata__" or value.dtype.kind not in "biufV":
+        if not isinstance(name, str) or name == "__metadata__" or not is_real_type(value.dtype):
             raise ConfigurationError(
                 f"Weights are named arrays of numbers; `{name}` has type {value.dtype}.",
                 "Give arrays of floats, integers or booleans, under texts as names.",
@@ -88,9 +90,7 @@ def _weights(arrays: dict[str, np.ndarray]) -> tuple[bytes, dict[str, Any]]:
     return data, describe_arrays(plain_arrays)
 
 
-def _config_text(
-    kind: str, config: dict[str, Any], described: dict[str, Any], weights: bytes
-) -> bytes:
+def _config_text(kind: str, config: Any, described: dict[str, Any], weights: bytes) -> bytes:
     document = {
         "format": FORMAT,
         "schema_version": SCHEMA_VERSION,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from retrodict.errors import OutputExistsError, OutputNotWritableError
+from retrodict.errors import OutputError, OutputExistsError, OutputNotWritableError
 
 
 @contextmanager
@@ -15,7 +15,7 @@ def explain_write_failure(path: Path) -> Iterator[None]:
     """Turn the operating system's refusals into `OutputNotWritableError` about `path`."""
     try:
         yield
-    except OutputExistsError:
+    except OutputError:
         raise
     except OSError as error:
         raise OutputNotWritableError(

@@ -45,16 +45,15 @@ def read_npz(path: Path) -> "pandas.DataFrame":
     import pandas as pd
 
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise TableFormatError(
-                    f"`{path.name}` holds one bare array, not an NPZ archive.",
-                    "Save it with `numpy.savez(path, array)`.",
-                )
-            arrays = {name: archive[name] for name in archive.files}
+        # Opened here, because `numpy.load` leaves a file open that is no archive.
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            arrays = (
+                {name: archive[name] for name in archive.files}
+                if isinstance(archive, np.lib.npyio.NpzFile)
+                else {"arr_0": archive}
+            )
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError) as error:
-        if isinstance(error, TableFormatError):
-            raise
         raise TableFormatError(
             f"`{path.name}` is not a whole NPZ archive of plain arrays: {error}.",
             "The file is truncated, something else, or holds pickled objects, which are never "

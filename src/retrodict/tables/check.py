@@ -130,7 +130,8 @@ def check_observation(
         require_columns(names, list(y), "The observation")
         require_columns([str(name) for name in y], names, "The model")
         is_single = all(np.ndim(value) == 0 for value in y.values())
-        y = pd.DataFrame([dict(y)]) if is_single else y
+        if is_single:
+            y = {name: np.atleast_1d(np.asarray(value)) for name, value in y.items()}
     elif isinstance(y, pd.Series):
         y, is_single = _observation_of_series(y, names)
     elif not isinstance(y, pd.DataFrame) and _num_dimensions(y) < 2:

@@ -106,7 +106,7 @@ def _split(text: str) -> list[str]:
 
 
 def _name_and_rest(part: str, text: str, example: str) -> tuple[str, str]:
-    name, equals, rest = part.rpartition("=")
+    name, equals, rest = part.partition("=")
     if not equals or not name.strip() or not rest.strip():
         raise ConfigurationError(
             f"Expected `name=...` separated by commas; got {part.strip()!r} in {text!r}.",

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from retrodict.errors import TableFormatError
 from retrodict.tables.sniff import all_numbers, is_number, sniff_delimiter, split_rows
@@ -172,8 +172,8 @@ def _parse(body: Sequence[str], layout: _Layout, path: Path) -> "pandas.DataFram
             names=list(range(layout.num_fields)),
             index_col=False,
             skipinitialspace=True,
-            float_precision="round_trip",
             low_memory=False,
+            **_exact_numbers(pd.__version__),
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise TableFormatError(
@@ -181,3 +181,9 @@ def _parse(body: Sequence[str], layout: _Layout, path: Path) -> "pandas.DataFram
             "Check quotes and delimiters in it.",
         ) from error
     return frame.iloc[:, : len(layout.names)].set_axis(layout.names, axis="columns")
+
+
+def _exact_numbers(pandas_version: str) -> dict[str, Any]:
+    """What makes `read_csv` parse numbers to the last bit; from pandas 3.1 on it always does."""
+    major, minor = map(int, pandas_version.split(".")[:2])
+    return {} if (major, minor) >= (3, 1) else {"float_precision": "round_trip"}
