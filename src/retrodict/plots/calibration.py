@@ -6,7 +6,7 @@ import numpy as np
 
 from retrodict.diagnostics.calibration_error import CalibrationError
 from retrodict.diagnostics.simulation_based_calibration import SimulationBasedCalibration
-from retrodict.plots.grid import add_note, panel_grid, shown_and_left_out, wrapped
+from retrodict.plots.grid import add_note, label_rows, panel_grid, shown_and_left_out, wrapped
 from retrodict.plots.style import BAND, MODEL, MUTED, in_style
 from retrodict.variables import Variable
 
@@ -50,7 +50,7 @@ def calibration_curve(result: CalibrationError) -> "Figure":
         ax.set(xlim=(0, 1), ylim=(0, 1))
         ax.set_title(wrapped(result.names[j]))
         ax.set_xlabel("confidence")
-    axes[0].set_ylabel("share of true values inside")
+    label_rows(axes, "share of true values inside")
     _shared_legend(figure, axes[0])
     add_note(figure, note)
     return figure
@@ -88,7 +88,7 @@ def ecdf_difference(result: SimulationBasedCalibration) -> "Figure":
         ax.set_ylim(-1.1 * extent, 1.1 * extent)
         ax.set_title(wrapped(result.names[j]))
         ax.set_xlabel("fractional rank of the truth")
-    axes[0].set_ylabel("ECDF \N{MINUS SIGN} uniform")
+    label_rows(axes, "ECDF \N{MINUS SIGN} uniform")
     _shared_legend(figure, axes[0])
     add_note(figure, note)
     return figure
@@ -111,7 +111,7 @@ def rank_histogram(result: SimulationBasedCalibration) -> "Figure":
     from scipy.stats import binom
 
     num_observations = len(result.ranks)
-    num_bins = int(np.clip(num_observations // 10, 4, min(20, result.num_draws + 1)))
+    num_bins = int(np.clip(num_observations // 20, 4, min(20, result.num_draws + 1)))
     edges = np.linspace(0, result.num_draws + 1, num_bins + 1).round()
     shares = np.diff(edges) / (result.num_draws + 1)
     tail = _LEVEL / (2 * num_bins * len(result.names))
@@ -134,7 +134,7 @@ def rank_histogram(result: SimulationBasedCalibration) -> "Figure":
         ax.set_ylim(0, top)
         ax.set_title(wrapped(result.names[j]))
         ax.set_xlabel("fractional rank of the truth")
-    axes[0].set_ylabel("frequency / expected")
+    label_rows(axes, "frequency / expected")
     _shared_legend(figure, axes[0])
     add_note(figure, note)
     return figure

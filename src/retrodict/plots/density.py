@@ -59,7 +59,7 @@ def histogram(
     # Bins follow the draws' own spread: a wide reference must not make them coarse.
     per_spread = np.clip(2.2 * np.cbrt(values.size), 10, 60)
     spread = np.ptp(np.quantile(values, [0.005, 0.995])) or limits[1] - limits[0]
-    num_bins = int(np.clip(per_spread * (limits[1] - limits[0]) / spread, 10, 240))
+    num_bins = int(np.clip(per_spread * (limits[1] - limits[0]) / spread, 10, 1000))
     edges = np.linspace(*limits, num_bins + 1)
     counts, _ = np.histogram(values, edges)
     heights = counts / (values.size * np.diff(edges))

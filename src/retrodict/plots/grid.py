@@ -38,16 +38,28 @@ def panel_grid(
         The figure and its axes in reading order.
     """
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     rows = math.ceil(num_panels / max_columns)
     columns = math.ceil(num_panels / rows)
     # A lone panel gets room for its labels.
     width, height = (4.2, 3.2) if num_panels == 1 else panel
-    figure = Figure(figsize=(width * columns + 0.3, height * rows + 0.3), layout="constrained")
+    figure = Figure(
+        figsize=(width * columns + 0.3, height * rows + 0.3),
+        layout=ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.05),
+    )
     axes = [figure.add_subplot(rows, columns, i + 1) for i in range(num_panels)]
     for ax in axes:
         tidy_ticks(ax)
     return figure, axes
+
+
+def label_rows(axes: "list[Axes]", text: str) -> None:
+    """The same y label at the start of every row."""
+    for ax in axes:
+        place = ax.get_subplotspec()
+        if place is not None and place.is_first_col():
+            ax.set_ylabel(text)
 
 
 def tidy_ticks(ax: "Axes", num: int = 4) -> None:

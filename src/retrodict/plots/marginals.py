@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from retrodict.plots.arrays import check_variables, checked
 from retrodict.plots.density import Limits, axis_limits, histogram
-from retrodict.plots.grid import add_note, panel_grid, shown_and_left_out, wrapped
+from retrodict.plots.grid import add_note, label_rows, panel_grid, shown_and_left_out, wrapped
 from retrodict.plots.style import MODEL, REFERENCE, TRUTH, in_style, literal
 from retrodict.variables import Variable
 
@@ -78,7 +78,7 @@ def marginals(
         ax.set_xlabel(wrapped(variable.label))
         ax.set_yticks([])
         ax.spines["left"].set_visible(False)
-    axes[0].set_ylabel("density")
+    label_rows(axes, "density")
     if others is not None or point is not None:
         handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper right", ncols=3)

@@ -1,7 +1,7 @@
 """The corner picture: every parameter alone on the diagonal, every pair below it."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,6 +23,7 @@ MAX_PARAMETERS = 8
 _PANEL_INCHES = {1: 4.2, 2: 2.5, 3: 2.0, 4: 1.75, 5: 1.5, 6: 1.35, 7: 1.25, 8: 1.2}
 
 
+@runtime_checkable
 class Drawable(Protocol):
     """Anything that knows its parameters and can be sampled, such as a `Posterior`."""
 
@@ -107,10 +108,9 @@ def _resolve(
     draws: ArrayLike | Drawable, variables: Sequence[Variable] | None, num_draws: int
 ) -> "tuple[Numbers, tuple[Variable, ...]]":
     sample: object = draws
-    if not isinstance(draws, Sequence) and callable(getattr(draws, "sample", None)):
-        posterior: Drawable = draws  # type: ignore[assignment]
-        variables = posterior.parameters if variables is None else variables
-        sample = np.asarray(posterior.sample(num_draws))
+    if isinstance(draws, Drawable):
+        variables = draws.parameters if variables is None else variables
+        sample = np.asarray(draws.sample(num_draws))
         if sample.ndim == 3:
             if len(sample) != 1:
                 raise ShapeError(
@@ -147,7 +147,7 @@ def _corner(variables: tuple[Variable, ...]) -> "tuple[Figure, list[list[Axes]]]
     height = 3.0 if dim == 1 else panel
     labels = [wrapped(variable.label, max(10, int(panel / 0.085))) for variable in variables]
     lines = max(label.count("\n") + 1 for label in labels)
-    left, bottom, right, top = 0.78 + 0.16 * lines, 0.55 + 0.16 * lines, 0.2, 0.45
+    left, bottom, right, top = 0.78 + 0.16 * lines, 0.38 + 0.16 * lines, 0.2, 0.45
     size = left + dim * panel + right, bottom + dim * height + top
     figure = Figure(figsize=size)
     grid = figure.add_gridspec(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from retrodict.plots.arrays import check_variables, checked
-from retrodict.plots.grid import add_note, panel_grid, shown_and_left_out, wrapped
+from retrodict.plots.grid import add_note, label_rows, panel_grid, shown_and_left_out, wrapped
 from retrodict.plots.style import INK, MODEL, MUTED, in_style
 from retrodict.variables import Variable
 
@@ -60,7 +60,7 @@ def recovery(draws: ArrayLike, truth: ArrayLike, variables: Sequence[Variable]) 
         )  # fmt: skip
         ax.set_xlabel(wrapped(f"true {variable.label}"))
         ax.set_title(wrapped(variable.name, 30))
-    axes[0].set_ylabel("posterior median, 68 and 95 %")
+    label_rows(axes, "posterior median")
     add_note(figure, note)
     return figure
 

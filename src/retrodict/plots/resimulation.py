@@ -8,7 +8,14 @@ from numpy.typing import ArrayLike
 
 from retrodict.plots.arrays import check_variables, checked
 from retrodict.plots.density import axis_limits, mass_regions
-from retrodict.plots.grid import add_note, panel_grid, shown_and_left_out, tidy_ticks, wrapped
+from retrodict.plots.grid import (
+    add_note,
+    label_rows,
+    panel_grid,
+    shown_and_left_out,
+    tidy_ticks,
+    wrapped,
+)
 from retrodict.plots.marginals import marginals
 from retrodict.plots.style import MODEL, MUTED, TRUTH, in_style
 from retrodict.variables import Variable
@@ -65,7 +72,7 @@ def resimulation(
         axes[j].set_xlabel(wrapped(f"observed {variable.label}"))
         typical = float(np.median(np.abs(again[:, :, j] - seen[:, None, j])))
         axes[j].set_title(f"median |deviation| {typical:.2g}", fontsize=8.5, color=MUTED)
-    axes[0].set_ylabel("re-simulated, 68 and 95 %")
+    label_rows(axes, "re-simulated")
     if len(named) == 2:
         deviations = (again - seen[:, None]).reshape(-1, 2)
         free = tuple(Variable(v.name, v.unit) for v in named)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def training_curve(history: pd.DataFrame, *, loss_unit: str = "nats") -> "Figure":
     """Training and validation loss per epoch, with the best epoch marked.
 
-    The loss axis is set by the epochs after the first tenth, because the first ones can be
-    so high that nothing else would be visible; a note in the picture says when it cuts.
+    Where the first tenth of the epochs would take more than half of the loss axis, the axis is
+    set by the others, and a note in the picture says so.
 
     Args:
         history: one row per epoch with `epoch`, `training_loss`, `validation_loss` and,
@@ -114,6 +114,8 @@ def _loss_limits(training: "Numbers", validation: "Numbers") -> tuple[float, flo
     if settled.size == 0:
         return 0.0, 1.0
     low, high = float(both.min()), float(settled.max())
+    if both.max() - low <= 2 * (high - low):
+        high = float(both.max())
     pad = 0.07 * (high - low) or 0.05 * abs(high) or 0.1
     return low - pad, high + pad
 

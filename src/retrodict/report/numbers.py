@@ -31,11 +31,11 @@ def percent(share: float, digits: int = 2) -> str:
 
 
 def aligned(value: float, scale: float) -> str:
-    """`value` to the decimal place of the second digit of `scale`, e.g. of a posterior's sd."""
+    """`value` to the decimal place of the third digit of `scale`, e.g. of a posterior's sd."""
     if not (math.isfinite(value) and math.isfinite(scale)) or scale <= 0:
         return significant(value, 4)
-    decimals = 1 - math.floor(math.log10(scale))
-    if decimals > 6 or abs(value) >= 1e7:
+    decimals = 2 - math.floor(math.log10(scale))
+    if decimals > 7 or abs(value) >= 1e7:
         return significant(value, 4)
     text = f"{abs(value):.{max(0, decimals)}f}"
     whole, dot, fraction = text.partition(".")

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 BUDGET = 3_400_000
 _MAX_SVG = 250_000
+# Beyond this the SVG would only be drawn, slowly, to be found too big.
+_MAX_SVG_PANELS = 20
 _RESOLUTIONS = (160, 120, 90, 60)
 
 
@@ -44,8 +46,10 @@ def embed(figures: "Sequence[tuple[Figure, str]]") -> list[Picture]:
 
 def _picture(figure: "Figure", alt: str, budget: int) -> Picture:
     width, height = (round(96 * float(inches)) for inches in figure.get_size_inches())
-    uri = _uri("image/svg+xml", to_svg(figure))
-    if len(uri) > min(budget, _MAX_SVG):
+    uri = ""
+    if len(figure.axes) <= _MAX_SVG_PANELS:
+        uri = _uri("image/svg+xml", to_svg(figure))
+    if not uri or len(uri) > min(budget, _MAX_SVG):
         for resolution in _RESOLUTIONS:
             uri = _uri("image/png", to_png(figure, resolution))
             if len(uri) <= budget:

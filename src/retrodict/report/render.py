@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from retrodict.report.verdict import verdict_of
 
 if TYPE_CHECKING:
     from jinja2 import Template
+    from markupsafe import Markup
 
 
 def render(content: ReportContent) -> str:
@@ -45,6 +47,15 @@ def render(content: ReportContent) -> str:
         num_left_out=max(0, len(content.shown) - MAX_SHOWN),
         pictures=pictures,
     )
+
+
+def prose(sentence: object) -> "Markup":
+    """A result's sentence, escaped, with `names` set as code and R^2 as it is printed."""
+    from markupsafe import Markup, escape
+
+    escaped = str(escape(str(sentence))).replace("R^2", "R²")
+    # Escaped above: the only markup in it is what is put in here.
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped))  # noqa: S704
 
 
 def write(content: ReportContent, path: str | Path, force: bool = False) -> Path:
@@ -105,4 +116,5 @@ def _template() -> "Template":
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["prose"] = prose
     return environment.get_template("report.html")

@@ -82,9 +82,14 @@ def _number(key: str, value: float | str, content: ReportContent) -> Number:
     show = percent if explained.percent else significant
     target, is_good = explained.target, None
     if explained.at_most is not None:
-        target = target or f"at most {show(explained.at_most)}"
+        target = target or f"at most {_limit(explained.at_most, explained.percent)}"
         is_good = bool(value <= explained.at_most)
     return Number(explained.label, show(float(value)), explained.meaning, target, is_good)
+
+
+def _limit(value: float, is_share: bool) -> str:
+    """A round number somebody chose, without the zeros of a measured one."""
+    return f"{100 * value:g}\N{NO-BREAK SPACE}%" if is_share else f"{value:g}"
 
 
 def per_parameter(content: ReportContent) -> Table | None:

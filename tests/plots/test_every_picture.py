@@ -1,0 +1,113 @@
+"""What holds for all pictures: they draw without warnings and leave nothing behind."""
+
+import subprocess
+import sys
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from retrodict import plots
+from retrodict.diagnostics import calibration_error, simulation_based_calibration
+from retrodict.errors import NonFiniteError, ShapeError
+
+
+def history():
+    epoch = np.arange(30)
+    loss = np.exp(-epoch / 5)
+    return pd.DataFrame(
+        {
+            "epoch": epoch,
+            "training_loss": [None, *loss[1:]],
+            "validation_loss": loss + 0.1,
+            "learning_rate": 1e-3 * (1 - epoch / 30),
+            "seconds": epoch * 0.5,
+        }
+    )
+
+
+PICTURES = {
+    "training_curve": lambda d, t, v: plots.training_curve(history()),
+    "calibration_curve": lambda d, t, v: plots.calibration_curve(
+        calibration_error(d, t, names=[x.name for x in v])
+    ),
+    "ecdf_difference": lambda d, t, v: plots.ecdf_difference(
+        simulation_based_calibration(d, t, names=[x.name for x in v])
+    ),
+    "rank_histogram": lambda d, t, v: plots.rank_histogram(
+        simulation_based_calibration(d, t, names=[x.name for x in v])
+    ),
+    "recovery": lambda d, t, v: plots.recovery(d, t, v),
+    "pairs": lambda d, t, v: plots.pairs(d[0], v, truth=t[0], reference=d[1]),
+    "resimulation": lambda d, t, v: plots.resimulation(d, t, v),
+    "marginals": lambda d, t, v: plots.marginals(d[0], v, truth=t[0], reference=d[1]),
+}
+
+
+def test_every_public_picture_is_listed_here():
+    assert set(PICTURES) | {"to_png", "to_svg"} == set(plots.__all__)
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_it_draws_labelled_axes_and_leaves_matplotlib_as_it_was(name, draws, truth, variables):
+    plt.figure()
+    before = dict(mpl.rcParams)
+    try:
+        figure = PICTURES[name](draws, truth, variables)
+        png = plots.to_png(figure, dpi=50)
+        assert dict(mpl.rcParams) == before
+        assert len(plt.get_fignums()) == 1
+    finally:
+        plt.close("all")
+    assert isinstance(figure, Figure)
+    assert png.startswith(b"\x89PNG")
+    x_labels = [ax.get_xlabel() for ax in figure.axes]
+    y_labels = [ax.get_ylabel() for ax in figure.axes]
+    assert any(x_labels)
+    assert any(y_labels)
+    if name in {"recovery", "marginals", "pairs"} and len(variables) > 1:
+        # The dollar sign is kept from opening a formula, and the unit stands in the label.
+        assert any(
+            r"cause \$1" in label and "[kg/m3]" in label.replace("\n", " ") for label in x_labels
+        )
+
+
+@pytest.mark.parametrize("name", ["recovery", "resimulation"])
+@pytest.mark.parametrize("dim", [2], indirect=True)
+def test_shapes_that_do_not_agree_are_refused(name, draws, truth, variables):
+    with pytest.raises(ShapeError, match=r"observations=(59|60).*got \((59|60), "):
+        PICTURES[name](draws, truth[:59], variables)
+    with pytest.raises(ShapeError, match=r"(dim|cond)=1"):
+        PICTURES[name](draws, truth, variables[:1])
+
+
+@pytest.mark.parametrize("name", ["recovery", "resimulation", "pairs", "marginals"])
+@pytest.mark.parametrize("dim", [2], indirect=True)
+def test_nan_is_refused_with_its_place(name, draws, truth, variables):
+    draws[0, 3, 1] = np.nan
+    with pytest.raises(NonFiniteError, match=r"holds 1 NaN.*3, 1\)"):
+        PICTURES[name](draws, truth, variables)
+
+
+@pytest.mark.parametrize("dim", [2], indirect=True)
+def test_the_same_figure_gives_the_same_svg(draws, truth, variables):
+    first, second = (plots.to_svg(PICTURES["pairs"](draws, truth, variables)) for _ in range(2))
+    assert first == second
+    assert b"http" not in first.replace(b"http://www.w3.org", b"").replace(
+        b"http://purl.org", b""
+    ).replace(b"http://creativecommons.org", b"")
+
+
+@pytest.mark.parametrize("dim", [1], indirect=True)
+def test_a_users_own_settings_do_not_change_the_picture(draws, truth, variables):
+    usual = plots.to_png(plots.pairs(draws[0], variables), dpi=50)
+    with mpl.rc_context({"axes.facecolor": "black", "font.size": 30, "savefig.dpi": 17}):
+        assert plots.to_png(plots.pairs(draws[0], variables), dpi=50) == usual
+
+
+def test_matplotlib_is_imported_only_when_something_is_drawn():
+    code = "import retrodict.plots, retrodict.report, sys; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
