@@ -1,1 +1,30 @@
+"""Problems: a prior and a simulator, and the exact posterior where there is one."""
 
+from retrodict.problems.base import (
+    AbstractJaxProblem,
+    AbstractLikelihoodProblem,
+    AbstractProblem,
+    AbstractReferencePosterior,
+    AbstractRowPrior,
+)
+from retrodict.problems.inverse_kinematics import InverseKinematics
+from retrodict.problems.linear_gaussian import LinearGaussian
+from retrodict.problems.marginals import IndependentMarginals
+from retrodict.problems.registry import PROBLEMS, get_problem
+from retrodict.problems.simulator import SimulatorProblem
+from retrodict.problems.two_moons import TwoMoons
+
+__all__ = [
+    "PROBLEMS",
+    "AbstractJaxProblem",
+    "AbstractLikelihoodProblem",
+    "AbstractProblem",
+    "AbstractReferencePosterior",
+    "AbstractRowPrior",
+    "IndependentMarginals",
+    "InverseKinematics",
+    "LinearGaussian",
+    "SimulatorProblem",
+    "TwoMoons",
+    "get_problem",
+]
