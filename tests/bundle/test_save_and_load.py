@@ -76,7 +76,7 @@ def test_a_whole_estimator(bundle, estimator):
 
 def test_values_of_numpy_and_jax(tmp_path, fake_estimator):
     config = {"a": np.float32(0.5), "b": np.int64(3), "c": np.bool_(True), "d": (1, 2)}
-    arrays = {"half": jnp.ones(2, jnp.bfloat16), "jax": jnp.arange(3.0), "np": np.float32(2.0)}
+    arrays = {"half": jnp.ones(2, jnp.float16), "jax": jnp.arange(3.0), "np": np.float32(2.0)}
     loaded = load(save(fake_estimator(config, arrays), tmp_path / "model"))
     assert loaded.config == {"a": 0.5, "b": 3, "c": True, "d": [1, 2]}
     assert_same_arrays(loaded.arrays, {name: np.asarray(array) for name, array in arrays.items()})
@@ -121,6 +121,7 @@ def test_the_config_tells_what_it_is(bundle):
         ({}, {"w": np.array([{}], dtype=object)}, "`w`"),
         ({}, {"w": np.zeros(1, dtype=[("a", float)])}, "`w`"),
         ({}, {"w": np.zeros(1, dtype=complex)}, "`w`"),
+        ({}, {"w": jnp.ones(1, jnp.bfloat16)}, "`w` has type bfloat16"),
         ({}, {"__metadata__": np.ones(1)}, "__metadata__"),
     ],
 )

@@ -10,6 +10,11 @@ CONFIG = "config.json"
 WEIGHTS = "weights.safetensors"
 FORMAT = "retrodict"
 SCHEMA_VERSION = 1
+# What safetensors can write and also read as NumPy arrays; bfloat16 can only be written.
+WEIGHT_TYPES = frozenset(
+    ["bool", "float16", "float32", "float64"]
+    + [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
+)
 
 
 def versions() -> dict[str, str]:

@@ -17,13 +17,13 @@ from retrodict.bundle.schema import (
     CONFIG,
     FORMAT,
     SCHEMA_VERSION,
+    WEIGHT_TYPES,
     WEIGHTS,
     describe_arrays,
     versions,
 )
 from retrodict.errors import ConfigurationError, OutputExistsError, OutputNotWritableError
 from retrodict.tables.atomic import explain_write_failure, temporary_sibling
-from retrodict.tables.numeric import is_real_type
 
 
 def save(estimator: Any, folder: str | Path, overwrite: bool = False) -> Path:
@@ -72,10 +72,14 @@ def _weights(arrays: Mapping[Any, Any]) -> tuple[bytes, dict[str, Any]]:
     plain_arrays = {}
     for name, array in arrays.items():
         value = np.asarray(array)
-        if not isinstance(name, str) or name == "__metadata__" or not is_real_type(value.dtype):
+        if (
+            not isinstance(name, str)
+            or name == "__metadata__"
+            or value.dtype.name not in WEIGHT_TYPES
+        ):
             raise ConfigurationError(
                 f"Weights are named arrays of numbers; `{name}` has type {value.dtype}.",
-                "Give arrays of floats, integers or booleans, under texts as names.",
+                f"Give arrays of {', '.join(sorted(WEIGHT_TYPES))}, under texts as names.",
             )
         # The file holds little-endian rows: other layouts would be written as they lie in memory.
         value = value.astype(value.dtype.newbyteorder("<"), order="C", copy=True)
