@@ -62,7 +62,7 @@ class TrainingConfig:
             "None or a whole number of at least 1",
             self.patience is None or _is_count(self.patience),
         )
-        _require(self, "learning_rate", "positive and finite", _within(self.learning_rate, above=0))
+        _require(self, "learning_rate", "positive and finite", 0 < self.learning_rate < math.inf)
         _require(
             self,
             "max_seconds",
@@ -95,10 +95,6 @@ class TrainingConfig:
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-def _within(value: float, *, above: float) -> bool:
-    return above < value < math.inf
 
 
 def _require(config: TrainingConfig, name: str, expected: str, holds: bool) -> None:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 from jaxtyping import PyTree
 
-from retrodict.errors import ShapeError, TooFewRowsError
+from retrodict.errors import ConfigurationError, ShapeError, TooFewRowsError
 from retrodict.training.config import TrainingConfig
 from retrodict.training.fingerprint import fingerprint
 from retrodict.training.interrupt import deferred_interrupt
@@ -148,6 +148,11 @@ def train_online(
         checkpoint_seconds: as in `train`.
         mesh: as in `train`.
     """
+    if steps_per_epoch < 1:
+        raise ConfigurationError(
+            f"`steps_per_epoch` has to be at least 1; got {steps_per_epoch}.",
+            "Choose how many steps to take between two validations.",
+        )
     devices = None if mesh is None else data_parallel(mesh)
     batch_size = divisible_batch_size(config.batch_size, None, devices)
     return _train(

@@ -1,10 +1,11 @@
 """Who is told how training goes."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from retrodict.training.result import EpochRecord, Outcome
 
 
+@runtime_checkable
 class Progress(Protocol):
     """Listens to training. Called on the host, at most once per call of the compiled loop.
 

@@ -13,7 +13,7 @@ broadcast, because all processes have to enter the same compiled calls.
 import equinox as eqx
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AbstractMesh, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
 
 from retrodict.errors import ConfigurationError
@@ -41,7 +41,9 @@ def cut_batch(batch: PyTree, mesh: Mesh | None) -> PyTree:
     return jax.lax.with_sharding_constraint(batch, NamedSharding(mesh, PartitionSpec(_AXIS)))
 
 
-def divisible_batch_size(requested: int, num_rows: int | None, mesh: Mesh | None) -> int:
+def divisible_batch_size(
+    requested: int, num_rows: int | None, mesh: Mesh | AbstractMesh | None
+) -> int:
     """Rows per step: as requested, at most all rows, a multiple of the number of devices.
 
     Args:

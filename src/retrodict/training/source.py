@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import PyTree
 
 from retrodict.typing import Array, Int, Key
@@ -88,4 +89,7 @@ class Online(AbstractBatchSource):
 
 @eqx.filter_jit
 def _shuffled(key: Key, num_rows: int) -> Int[Array, " rows"]:
-    return jax.random.permutation(key, num_rows)
+    # Sorting by 32 random bits takes half the time of `jax.random.permutation`, which sorts
+    # again so that ties are broken fairly; at a million rows some hundred pairs are tied.
+    bits = jax.random.bits(key, (num_rows,), "uint32")
+    return jax.lax.sort((bits, jnp.arange(num_rows, dtype=jnp.int32)), num_keys=1)[1]
