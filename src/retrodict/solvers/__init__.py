@@ -1,1 +1,6 @@
+"""Solvers of inverse problems: what learns p(x | y) and answers with a posterior."""
 
+from retrodict.solvers.conditional_flow import ConditionalFlow
+from retrodict.solvers.posterior import Posterior
+
+__all__ = ["ConditionalFlow", "Posterior"]

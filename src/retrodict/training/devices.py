@@ -1,6 +1,7 @@
 """Every core of the processor, and every accelerator, as devices that share a batch."""
 
 import os
+import sys
 
 import jax
 import numpy as np
@@ -19,7 +20,7 @@ def use_cpu_cores() -> None:
     the environment variable RETRODICT_CPU_DEVICES. Where the user has set
     `jax_num_cpu_devices` or JAX is running already, nothing changes.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
     wanted = int(os.environ.get(_VARIABLE, min(cores or 1, 8)))
     if "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
         return

@@ -1,0 +1,215 @@
+"""Everything that could have produced an observation, with probabilities."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from retrodict.distributions import Transformed
+from retrodict.errors import CapabilityError, ConfigurationError, ShapeError
+from retrodict.solvers import density
+from retrodict.solvers.scaling import Scaling
+from retrodict.tables import as_matrix
+from retrodict.variables import Variable, names_of
+
+if TYPE_CHECKING:
+    import pandas
+
+_QUANTILES = {"q2.5": 0.025, "q16": 0.16, "median": 0.5, "q84": 0.84, "q97.5": 0.975}
+
+
+class Posterior:
+    """p(x | y) for one observation or for a batch of them.
+
+    Results of one observation have no observation axis; those of a batch have it first.
+
+    Attributes:
+        parameters: the columns of x.
+        observables: the columns of y.
+        observations: y in the user's units, shape (observations, cond).
+        is_single: whether one observation was given on its own.
+    """
+
+    def __init__(
+        self,
+        flow: Transformed,
+        scaling: Scaling,
+        observations: Float[np.ndarray, "observations cond"],
+        *,
+        is_single: bool,
+        parameters: Sequence[Variable],
+        observables: Sequence[Variable],
+        random_state: int = 0,
+    ) -> None:
+        self._flow = flow
+        self._scaling = scaling
+        self._condition = scaling.condition(observations)
+        self._random_state = random_state
+        self.observations = observations
+        self.is_single = is_single
+        self.parameters = tuple(parameters)
+        self.observables = tuple(observables)
+
+    def __repr__(self) -> str:
+        names = ", ".join(names_of(self.parameters))
+        num = len(self.observations)
+        return f"Posterior of {names} for {num} observation{'s' if num != 1 else ''}"
+
+    def sample(
+        self, num_draws: int = 1000, *, random_state: int | None = None
+    ) -> Float[np.ndarray, "*observations draws dim"]:
+        """Independent draws of x, in the user's units and within the bounds.
+
+        Draw i of an observation does not depend on how many are asked for.
+
+        Args:
+            num_draws: per observation.
+            random_state: seed; the estimator's by default, so that calls repeat themselves.
+
+        Returns:
+            Shape (num_draws, dim) for one observation, else (observations, num_draws, dim).
+
+        Raises:
+            ConfigurationError: fewer than one draw.
+        """
+        if num_draws < 1:
+            raise ConfigurationError(
+                f"`num_draws` must be at least 1; got {num_draws}.", "1,000 is a good start."
+            )
+        key = jax.random.key(self._random_state if random_state is None else random_state)
+        u = density.draws(self._flow, key, self._condition, num_draws)
+        num_observations, dim = len(self.observations), len(self.parameters)
+        c = np.repeat(self._condition, num_draws, axis=0)
+        x = self._scaling.inverse(u.reshape(-1, dim), c)
+        x = x.reshape(num_observations, num_draws, dim)
+        return x[0] if self.is_single else x
+
+    def log_prob(self, x: Any) -> Float[np.ndarray, "*batch"]:
+        """log p(x | y) in nats, per unit volume of x in the user's units.
+
+        Exact, with one exception: where x has entries at a point mass (a bound at which a
+        good part of the training rows lay), it is the logarithm of probability times
+        density, approximated by the middle of the strip that stands for the point.
+
+        Args:
+            x: for one observation shape (dim,) or (num, dim); for a batch (observations, dim),
+                one for each, or (observations, num, dim). A DataFrame for (num, dim).
+
+        Returns:
+            Shape of `x` without its last axis; -inf outside the bounds.
+
+        Raises:
+            ShapeError: another shape.
+        """
+        values, shape = self._causes(x)
+        num = values.shape[1]
+        c = np.repeat(self._condition, num, axis=0)
+        flat = values.reshape(-1, len(self.parameters))
+        masses = self._scaling.point_masses
+        inside = ((flat >= masses.lower) & (flat <= masses.upper)).all(axis=1)
+        y = np.repeat(self.observations, num, axis=0)
+        # Outside the support any value inside stands in, for its result is not used.
+        safe = np.where(inside[:, None], masses.centre(flat), self._scaling.x_reference)
+        u, _, log_det = self._scaling.forward(safe, y)
+        log_prob = density.log_prob(self._flow, u, c) + log_det + masses.log_width(flat)
+        return np.where(inside, log_prob, -np.inf).reshape(shape)
+
+    def mode(self) -> Float[np.ndarray, "*observations dim"]:
+        """The most probable x: the best of 1,000 draws, improved by BFGS.
+
+        The density is per unit volume of x in the user's units, so the mode depends on them,
+        as every mode does. Of several modes the highest one found is returned.
+        """
+        key = jax.random.key(self._random_state)
+        u = density.draws(self._flow, key, self._condition, 1000)
+        best = density.modes(self._flow, self._scaling, u, self._condition)
+        x = self._scaling.inverse(best, self._condition)
+        return x[0] if self.is_single else x
+
+    def summary(self, num_draws: int = 4000) -> "pandas.DataFrame":
+        """Mean, standard deviation and quantiles of each parameter.
+
+        Returns:
+            One row per parameter; for a batch one per observation and parameter.
+        """
+        import pandas as pd
+
+        draws = self._batch(num_draws)
+        columns: dict[str, Any] = {"mean": draws.mean(axis=1), "sd": draws.std(axis=1, ddof=1)}
+        quantiles = np.quantile(draws, list(_QUANTILES.values()), axis=1)
+        columns |= dict(zip(_QUANTILES, quantiles, strict=True))
+        names = names_of(self.parameters)
+        index = pd.MultiIndex.from_product(
+            [range(len(draws)), names], names=["observation", "parameter"]
+        )
+        frame = pd.DataFrame({name: column.ravel() for name, column in columns.items()}, index)
+        frame["unit"] = [variable.unit for variable in self.parameters] * len(draws)
+        return frame.loc[0] if self.is_single else frame
+
+    def to_dataframe(self, num_draws: int = 1000) -> "pandas.DataFrame":
+        """Draws as a table: one column per parameter.
+
+        For a batch the first column, `observation`, counts the observations from 0.
+        """
+        import pandas as pd
+
+        draws = self._batch(num_draws)
+        frame = pd.DataFrame(draws.reshape(-1, draws.shape[-1]), columns=names_of(self.parameters))
+        if not self.is_single:
+            frame.insert(0, "observation", np.repeat(np.arange(len(draws)), num_draws))
+        return frame
+
+    def to_inference_data(self, num_draws: int = 1000) -> Any:
+        """Draws as ArviZ InferenceData: one chain, a variable per parameter.
+
+        Raises:
+            CapabilityError: ArviZ is not installed.
+        """
+        try:
+            import arviz
+        except ImportError as error:
+            raise CapabilityError(
+                "`to_inference_data` needs ArviZ, which is not installed.",
+                "Install it with `pip install 'retrodict[arviz]'`.",
+            ) from error
+        draws = self._batch(num_draws)
+        if self.is_single:
+            posterior = {name: draws[:, :, i] for i, name in enumerate(names_of(self.parameters))}
+            return arviz.from_dict(posterior=posterior)
+        # ArviZ wants (chain, draw, *shape): the observations are the shape.
+        by_draw = np.swapaxes(draws, 0, 1)[None]
+        names = names_of(self.parameters)
+        return arviz.from_dict(
+            posterior={name: by_draw[..., i] for i, name in enumerate(names)},
+            dims={name: ["observation"] for name in names},
+        )
+
+    def _batch(self, num_draws: int) -> np.ndarray:
+        draws = self.sample(num_draws)
+        return draws[None] if self.is_single else draws
+
+    def _causes(self, x: Any) -> tuple[np.ndarray, tuple[int, ...]]:
+        """x as (observations, num, dim), and the shape of the answer."""
+        num_observations, dim = len(self.observations), len(self.parameters)
+        ndim, shape = np.ndim(x), np.shape(x)
+        rows = x if ndim == 2 else np.reshape(x, (-1, shape[-1] if ndim else 1))
+        values = as_matrix(rows, "x", _unbounded(self.parameters)).values.reshape(shape)
+        expected = {
+            True: f"({dim},) or (num, {dim})",
+            False: f"({num_observations}, {dim}) or ({num_observations}, num, {dim})",
+        }
+        if self.is_single and ndim in (1, 2):
+            return values.reshape(1, -1, dim), values.shape[:-1]
+        if not self.is_single and ndim in (2, 3) and len(values) == num_observations:
+            return values.reshape(num_observations, -1, dim), values.shape[:-1]
+        raise ShapeError(
+            f"`x` must have shape {expected[self.is_single]}; got {np.shape(x)}.",
+            "The last axis holds the parameters: " + ", ".join(names_of(self.parameters)) + ".",
+        )
+
+
+def _unbounded(parameters: Sequence[Variable]) -> list[Variable]:
+    """The same names without bounds: a density may be asked for anywhere."""
+    return [Variable(variable.name) for variable in parameters]

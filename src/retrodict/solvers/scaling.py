@@ -1,0 +1,238 @@
+"""From the user's units to what a network likes, exactly and back.
+
+Scaling is done in double precision on both ways, so that a column like 1.6e9 +- 10 keeps all
+its digits while the network between works in single precision.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from retrodict.bijections import (
+    AbstractBijection,
+    Affine,
+    BoundedToReal,
+    Chain,
+    LinearRegression,
+    PowerTransform,
+    choose_transforms,
+    fit_linear_regression,
+)
+from retrodict.solvers.point_masses import PointMasses, find_point_masses
+from retrodict.variables import Variable
+
+_MIN_GAIN = 0.1
+
+
+class Scaling(eqx.Module):
+    """Invertible scaling of causes and observations, decided from the training data.
+
+    Observations: identity, log or asinh by what each column's distribution asks for, then
+    standardised: c. Causes: bounds to the real line, log or asinh likewise, then the residual
+    of a linear regression on c, whitened. A linear-Gaussian problem is solved by this alone,
+    and every other one starts from its linear-Gaussian approximation.
+
+    Attributes:
+        bounds, power_x, regression: of the causes, in this order.
+        power_y, affine_y: of the observations, in this order.
+        point_masses: bounds that carry probability.
+        x_reference: an x~ well inside the support, where a stand-in is needed.
+        y_lower, y_upper: smallest and largest training value of each observable.
+    """
+
+    bounds: BoundedToReal
+    power_x: PowerTransform
+    regression: LinearRegression
+    power_y: PowerTransform
+    affine_y: Affine
+    point_masses: PointMasses = eqx.field(static=True)
+    x_reference: tuple[float, ...] = eqx.field(static=True)
+    y_lower: tuple[float, ...] = eqx.field(static=True)
+    y_upper: tuple[float, ...] = eqx.field(static=True)
+
+    @property
+    def of_x(self) -> AbstractBijection:
+        """x~ -> u, conditional on c."""
+        return Chain([self.bounds, self.power_x, self.regression])
+
+    @property
+    def of_y(self) -> AbstractBijection:
+        """y -> c."""
+        return Chain([self.power_y, self.affine_y])
+
+    def forward(
+        self, x: Float[np.ndarray, "rows dim"], y: Float[np.ndarray, "rows cond"]
+    ) -> tuple[
+        Float[np.ndarray, "rows dim"], Float[np.ndarray, "rows cond"], Float[np.ndarray, " rows"]
+    ]:
+        """u, c and log |det du/dx| of each row of spread values x~."""
+        with jax.enable_x64(True):
+            u, c, log_det = _forward(self, jnp.asarray(x), jnp.asarray(y))
+            return np.asarray(u), np.asarray(c), np.asarray(log_det)
+
+    def condition(self, y: Float[np.ndarray, "rows cond"]) -> Float[np.ndarray, "rows cond"]:
+        """c of each row."""
+        with jax.enable_x64(True):
+            return np.asarray(_condition(self, jnp.asarray(y)))
+
+    def inverse(
+        self, u: Float[np.ndarray, "rows dim"], c: Float[np.ndarray, "rows cond"]
+    ) -> Float[np.ndarray, "rows dim"]:
+        """x of each row, point masses folded back."""
+        with jax.enable_x64(True):
+            spread = np.asarray(_inverse(self, jnp.asarray(u, float), jnp.asarray(c, float)))
+        return self.point_masses.fold(spread)
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """JSON-able settings and arrays, enough for `from_state`."""
+        masses = self.point_masses
+        settings = {
+            "lower": list(masses.lower),
+            "upper": list(masses.upper),
+            "lower_width": list(masses.lower_width),
+            "upper_width": list(masses.upper_width),
+            "softplus_scale": list(self.bounds.softplus_scale),
+            "x_kinds": list(self.power_x.kinds),
+            "x_scales": list(self.power_x.scales),
+            "y_kinds": list(self.power_y.kinds),
+            "y_scales": list(self.power_y.scales),
+            "x_reference": list(self.x_reference),
+            "y_lower": list(self.y_lower),
+            "y_upper": list(self.y_upper),
+        }
+        arrays = {
+            "regression.weights": np.asarray(self.regression.weights),
+            "regression.bias": np.asarray(self.regression.bias),
+            "regression.cholesky": np.asarray(self.regression.cholesky),
+            "affine_y.loc": np.asarray(self.affine_y.loc),
+            "affine_y.scale": np.asarray(self.affine_y.scale),
+        }
+        return settings, arrays
+
+    @staticmethod
+    def from_state(settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> "Scaling":
+        """The scaling that `to_state` described."""
+        masses = PointMasses(
+            *(tuple(settings[name]) for name in ("lower", "upper", "lower_width", "upper_width"))
+        )
+        with jax.enable_x64(True):
+            return Scaling(
+                bounds=BoundedToReal(
+                    masses.lower_edge, masses.upper_edge, settings["softplus_scale"]
+                ),
+                power_x=PowerTransform(settings["x_kinds"], settings["x_scales"]),
+                regression=LinearRegression(
+                    arrays["regression.weights"],
+                    arrays["regression.bias"],
+                    arrays["regression.cholesky"],
+                ),
+                power_y=PowerTransform(settings["y_kinds"], settings["y_scales"]),
+                affine_y=Affine(arrays["affine_y.loc"], arrays["affine_y.scale"]),
+                point_masses=masses,
+                x_reference=tuple(settings["x_reference"]),
+                y_lower=tuple(settings["y_lower"]),
+                y_upper=tuple(settings["y_upper"]),
+            )
+
+
+def fit_scaling(
+    x: Float[np.ndarray, "rows dim"],
+    y: Float[np.ndarray, "rows cond"],
+    parameters: Sequence[Variable],
+    rng: np.random.Generator,
+) -> tuple[Scaling, Float[np.ndarray, "rows dim"]]:
+    """The scaling that the training data ask for, and the spread values x~.
+
+    Args:
+        x, y: training pairs in the user's units.
+        parameters: the columns of x, with their bounds.
+        rng: spreads point masses.
+    """
+    lower = np.array([variable.lower for variable in parameters])
+    upper = np.array([variable.upper for variable in parameters])
+    masses = find_point_masses(x, lower, upper)
+    spread = masses.spread(x, rng)
+    with jax.enable_x64(True):
+        softplus_scale = [
+            _softplus_scale(column, low, high)
+            for column, low, high in zip(
+                spread.T, masses.lower_edge, masses.upper_edge, strict=True
+            )
+        ]
+        bounds = BoundedToReal(masses.lower_edge, masses.upper_edge, softplus_scale)
+        real = np.asarray(jax.vmap(bounds.forward)(jnp.asarray(spread)))
+        power_x = choose_transforms(real)
+        bounded = np.isfinite(lower) | np.isfinite(upper)
+        kinds = ["identity" if b else k for b, k in zip(bounded, power_x.kinds, strict=True)]
+        power_x = PowerTransform(kinds, power_x.scales)
+        u = np.asarray(jax.vmap(power_x.forward)(jnp.asarray(real)))
+        power_y = choose_transforms(y)
+        c = np.asarray(jax.vmap(power_y.forward)(jnp.asarray(y)))
+        affine_y = Affine(c.mean(axis=0), c.std(axis=0))
+        scaling = Scaling(
+            bounds=bounds,
+            power_x=power_x,
+            regression=fit_linear_regression(u, (c - c.mean(axis=0)) / c.std(axis=0)),
+            power_y=power_y,
+            affine_y=affine_y,
+            point_masses=masses,
+            x_reference=tuple(np.median(spread, axis=0).tolist()),
+            y_lower=tuple(y.min(axis=0).tolist()),
+            y_upper=tuple(y.max(axis=0).tolist()),
+        )
+    return scaling, spread
+
+
+def transform_names(scaling: Scaling) -> tuple[list[str], list[str]]:
+    """What happens to each column of x and of y, for people."""
+    masses = scaling.point_masses
+    of_x = []
+    for i, power in enumerate(scaling.power_x.names):
+        ends = [np.isfinite(masses.lower[i]), np.isfinite(masses.upper[i])]
+        name = power
+        if all(ends):
+            name = "probit between the bounds"
+        elif any(ends):
+            scale = scaling.bounds.softplus_scale[i]
+            name = f"softplus (scale {scale:.3g})" if scale else "log of the distance to the bound"
+        if masses.lower_width[i] or masses.upper_width[i]:
+            name += ", point mass at the bound"
+        of_x.append(name)
+    return of_x, list(scaling.power_y.names)
+
+
+def _softplus_scale(column: Float[np.ndarray, " rows"], lower: float, upper: float) -> float:
+    """0 (the logarithm) or the scale of softplus, whichever makes the column more normal."""
+    if np.isfinite(lower) == np.isfinite(upper):
+        return 0.0
+    distance = column - lower if np.isfinite(lower) else upper - column
+    scale = float(distance.std())
+    log_distance = np.log(distance)
+    log_score = -log_distance.mean() - np.log(log_distance.std())
+    log_slope = np.log(-np.expm1(-distance / scale))
+    softplus_score = -log_slope.mean() - np.log((distance + scale * log_slope).std())
+    return scale if softplus_score >= log_score else 0.0
+
+
+@eqx.filter_jit
+def _forward(
+    scaling: Scaling, x: jax.Array, y: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    c = jax.vmap(scaling.of_y.forward)(y)
+    u, log_det = jax.vmap(scaling.of_x.forward_and_log_det)(x, c)
+    return u, c, log_det
+
+
+@eqx.filter_jit
+def _condition(scaling: Scaling, y: jax.Array) -> jax.Array:
+    return jax.vmap(scaling.of_y.forward)(y)
+
+
+@eqx.filter_jit
+def _inverse(scaling: Scaling, u: jax.Array, c: jax.Array) -> jax.Array:
+    return jax.vmap(scaling.of_x.inverse)(u, c)
