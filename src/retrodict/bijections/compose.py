@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from retrodict.bijections.base import AbstractBijection
 from retrodict.errors import ConfigurationError
-from retrodict.typing import Array, Float, Key, Scalar
+from retrodict.typing import Array, Float, Scalar
 
 
 class Chain(AbstractBijection):

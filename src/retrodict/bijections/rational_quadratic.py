@@ -43,7 +43,7 @@ class RationalQuadraticTransformer(AbstractTransformer):
             )
 
     @property
-    def num_parameters(self) -> int:  # type: ignore[override]
+    def num_parameters(self) -> int:
         """Widths and heights of the bins, derivatives at the inner knots."""
         return 3 * self.num_bins - 1
 

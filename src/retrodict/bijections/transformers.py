@@ -15,7 +15,10 @@ from retrodict.typing import Array, Float, Scalar
 class AbstractTransformer(eqx.Module):
     """A monotone map of one real number, set by `num_parameters` unconstrained numbers."""
 
-    num_parameters: eqx.AbstractVar[int]
+    @property
+    @abc.abstractmethod
+    def num_parameters(self) -> int:
+        """Unconstrained numbers that set the map."""
 
     @abc.abstractmethod
     def forward_and_log_det(
@@ -33,7 +36,9 @@ class AbstractTransformer(eqx.Module):
 class AdditiveTransformer(AbstractTransformer):
     """z = x + t (NICE, Dinh et al. 2014, arXiv:1410.8516)."""
 
-    num_parameters: int = eqx.field(default=1, static=True)
+    @property
+    def num_parameters(self) -> int:
+        return 1
 
     def forward_and_log_det(
         self, x: Scalar, parameters: Float[Array, " parameters"]
@@ -54,7 +59,10 @@ class AffineTransformer(AbstractTransformer):
     """
 
     clamp: float = eqx.field(default=2.0, static=True)
-    num_parameters: int = eqx.field(default=2, static=True)
+
+    @property
+    def num_parameters(self) -> int:
+        return 2
 
     def forward_and_log_det(
         self, x: Scalar, parameters: Float[Array, " parameters"]

@@ -96,7 +96,7 @@ class RealNVP(AbstractCouplingFlow):
     clamp: float = 2.0
 
     def transformer(self) -> AbstractTransformer:
-        return AffineTransformer(self.clamp)
+        return AffineTransformer(clamp=self.clamp)
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class SplineCoupling(AbstractCouplingFlow):
     bound: float = 5.0
 
     def transformer(self) -> AbstractTransformer:
-        return RationalQuadraticTransformer(self.num_bins, self.bound)
+        return RationalQuadraticTransformer(num_bins=self.num_bins, bound=self.bound)
 
 
 def coupling_orders(dim: int, num_layers: int, key: Key) -> list[np.ndarray]:

@@ -32,4 +32,4 @@ def get_architecture(name: str, **settings: object) -> AbstractArchitecture:
             f"The flow {name!r} has no setting {', '.join(unknown)}.",
             f"It takes {', '.join(known)}.",
         )
-    return architecture(**settings)  # type: ignore[arg-type]
+    return architecture(**settings)

@@ -93,6 +93,7 @@ class Constant(eqx.Module):
         self.value = jnp.zeros(out_size)
 
     def __call__(self, x: Float[Array, " in"]) -> Float[Array, " out"]:
+        del x
         return self.value
 
 

@@ -1,6 +1,8 @@
 """Neural posterior estimation by a conditional normalizing flow."""
 
 import hashlib
+import warnings
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -26,8 +28,7 @@ from retrodict.typing import Key
 from retrodict.variables import Variable, default_variables, names_of
 
 if TYPE_CHECKING:
-    import pandas
-    from collections.abc import Sequence
+    import pandas  # noqa: ICN001 (beartype resolves the full name at run time)
 
 _FEWEST_ROWS = 50
 
@@ -87,8 +88,8 @@ class ConditionalFlow(BaseEstimator):
         x: Any,
         y: Any,
         *,
-        parameters: "Sequence[Variable] | None" = None,
-        observables: "Sequence[Variable] | None" = None,
+        parameters: Sequence[Variable] | None = None,
+        observables: Sequence[Variable] | None = None,
         progress: Progress | None = None,
         checkpoint: Path | None = None,
     ) -> Self:
@@ -131,7 +132,8 @@ class ConditionalFlow(BaseEstimator):
         Args:
             problem: prior and simulator.
             num_simulations: how many pairs.
-            progress, checkpoint: as in `fit`.
+            progress: as in `fit`.
+            checkpoint: as in `fit`.
         """
         x, y = problem.simulations(jax.random.key(self.random_state), num_simulations)
         return self.fit(
@@ -327,7 +329,7 @@ class ConditionalFlow(BaseEstimator):
 
 
 def _variables(
-    given: "Sequence[Variable] | None", names: tuple[str, ...] | None, prefix: str, num: int
+    given: Sequence[Variable] | None, names: tuple[str, ...] | None, prefix: str, num: int
 ) -> tuple[Variable, ...]:
     if given is not None:
         return tuple(given)
@@ -337,10 +339,8 @@ def _variables(
 
 
 def _described(architecture: AbstractArchitecture) -> dict[str, Any]:
-    return {"name": architecture.name, **asdict(architecture)}  # type: ignore[call-overload]
+    return {"name": architecture.name, **asdict(architecture)}
 
 
 def _warn(sentence: str) -> None:
-    import warnings
-
     warnings.warn(sentence, OutsideTrainingRangeWarning, stacklevel=3)

@@ -115,7 +115,7 @@ def _modes(
     def one(u: Float[Array, "draws dim"], c: Float[Array, " cond"]) -> Float[Array, " dim"]:
         losses = jax.vmap(loss, (0, None))(u, c)
         start = u[jnp.argmin(losses)]
-        solution = optx.minimise(
+        solution: optx.Solution = optx.minimise(
             loss, optx.BFGS(rtol=1e-6, atol=1e-6), start, args=c, max_steps=200, throw=False
         )
         # Not every search ends well; the start is then the answer.

@@ -15,7 +15,7 @@ from retrodict.tables import as_matrix
 from retrodict.variables import Variable, names_of
 
 if TYPE_CHECKING:
-    import pandas
+    import pandas  # noqa: ICN001 (beartype resolves the full name at run time)
 
 _QUANTILES = {"q2.5": 0.025, "q16": 0.16, "median": 0.5, "q84": 0.84, "q97.5": 0.975}
 
@@ -108,10 +108,10 @@ class Posterior:
         c = np.repeat(self._condition, num, axis=0)
         flat = values.reshape(-1, len(self.parameters))
         masses = self._scaling.point_masses
-        inside = ((flat >= masses.lower) & (flat <= masses.upper)).all(axis=1)
+        inside = np.all((flat >= masses.lower) & (flat <= masses.upper), axis=1)
         y = np.repeat(self.observations, num, axis=0)
         # Outside the support any value inside stands in, for its result is not used.
-        safe = np.where(inside[:, None], masses.centre(flat), self._scaling.x_reference)
+        safe = np.where(inside.reshape(-1, 1), masses.centre(flat), self._scaling.x_reference)
         u, _, log_det = self._scaling.forward(safe, y)
         log_prob = density.log_prob(self._flow, u, c) + log_det + masses.log_width(flat)
         return np.where(inside, log_prob, -np.inf).reshape(shape)
@@ -146,7 +146,7 @@ class Posterior:
         )
         frame = pd.DataFrame({name: column.ravel() for name, column in columns.items()}, index)
         frame["unit"] = [variable.unit for variable in self.parameters] * len(draws)
-        return frame.loc[0] if self.is_single else frame
+        return frame.droplevel("observation") if self.is_single else frame
 
     def to_dataframe(self, num_draws: int = 1000) -> "pandas.DataFrame":
         """Draws as a table: one column per parameter.

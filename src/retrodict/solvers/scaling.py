@@ -149,7 +149,8 @@ def fit_scaling(
     """The scaling that the training data ask for, and the spread values x~.
 
     Args:
-        x, y: training pairs in the user's units.
+        x: training causes in the user's units.
+        y: their observations.
         parameters: the columns of x, with their bounds.
         rng: spreads point masses.
     """
