@@ -34,13 +34,17 @@ class Picture:
     height: int
 
 
-def embed(figures: "Sequence[tuple[Figure, str]]") -> list[Picture]:
+def embed(figures: "Sequence[tuple[Figure, str]]", budget: int = BUDGET) -> list[Picture]:
     """Each figure with its alternative text as a picture; together they stay in the budget.
 
     Line drawings become SVG, which is sharp at any size; crowded ones become PNG, at the
-    highest of a few resolutions that fits the picture's share of the budget.
+    highest of a few resolutions that fits the picture's share of the budget, else the lowest.
+
+    Args:
+        figures: each with the words for those who cannot see it.
+        budget: bytes for all data URIs together.
     """
-    share = BUDGET // max(1, len(figures))
+    share = budget // max(1, len(figures))
     return [_picture(figure, alt, share) for figure, alt in figures]
 
 

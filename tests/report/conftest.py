@@ -1,0 +1,100 @@
+"""Content for reports: a small calibrated Gaussian problem with awkward names."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from retrodict.diagnostics import (
+    calibration_error,
+    recovery,
+    resimulation_error,
+    simulation_based_calibration,
+)
+from retrodict.report import MetricHelp, ReportContent
+from retrodict.variables import Variable
+
+NUM, DRAWS = 80, 120
+
+
+def gaussian_content(dim, scale=1.0):
+    """x ~ N(0, 1), y = x + N(0, 1), so that x | y ~ N(y/2, 1/2)."""
+    rng = np.random.default_rng(dim)
+    truth = rng.normal(size=(NUM, dim))
+    observations = truth + rng.normal(size=(NUM, dim))
+    spread = scale * np.sqrt(0.5)
+    draws = observations[:, None] / 2 + spread * rng.normal(size=(NUM, DRAWS, dim))
+    exact = observations[:2, None] / 2 + np.sqrt(0.5) * rng.normal(size=(2, 300, dim))
+    again = draws[:, :30] + rng.normal(size=(NUM, 30, dim))
+    names = [f"cause <{i}> & co" for i in range(dim)]
+    epoch = np.arange(12)
+    return ReportContent(
+        title="A <b>bold</b> & 'quoted' title",
+        description="Find <script>alert(1)</script> from y.",
+        parameters=tuple(Variable(name, "kg/m³", "What it <means>", 0.0) for name in names),
+        observables=tuple(Variable(f"y{i}", "MPa", upper=5.0) for i in range(dim)),
+        history=pd.DataFrame(
+            {
+                "epoch": epoch,
+                "training_loss": [None, *np.exp(-epoch[1:] / 3)],
+                "validation_loss": np.exp(-epoch / 3) + 0.1,
+                "learning_rate": 1e-3,
+                "seconds": epoch * 1.0,
+            }
+        ),
+        outcome="Training went through all its epochs.",
+        truth=truth,
+        draws=draws,
+        observations=observations,
+        resimulated=again,
+        exact=exact,
+        shown=(0, 1),
+        calibration=calibration_error(draws, truth, names=names),
+        sbc=simulation_based_calibration(draws, truth, names=names),
+        recovery=recovery(draws, truth, names=names),
+        resimulation_result=resimulation_error(again, observations),
+        metrics={
+            "mmd_mean": 0.00432,
+            "calibration_error": 0.0056,
+            "own <number>": 12345.0,
+            "machine": "2 cores <fast>",
+        },
+        metric_help={
+            "mmd_mean": MetricHelp("mismatch", "A <distance>.", at_most=0.004),
+            "calibration_error": MetricHelp("error", "Of coverage.", at_most=0.01, percent=True),
+        },
+        facts={"solver": "ConditionalFlow", "note <1>": "scaled & shifted"},
+        commands=("retrodict run 'a < b' --seed 1", "retrodict report runs/x && echo done"),
+    )
+
+
+@pytest.fixture(scope="session")
+def make_content():
+    return gaussian_content
+
+
+@pytest.fixture(scope="session")
+def full():
+    return gaussian_content(2)
+
+
+@pytest.fixture(scope="session")
+def bare(full):
+    return dataclasses.replace(
+        full,
+        history=full.history.iloc[:0],
+        description="",
+        outcome="",
+        resimulated=None,
+        exact=None,
+        shown=(),
+        calibration=None,
+        sbc=None,
+        recovery=None,
+        resimulation_result=None,
+        metrics={},
+        metric_help={},
+        facts={},
+        commands=(),
+    )

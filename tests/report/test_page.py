@@ -1,0 +1,209 @@
+import base64
+import dataclasses
+import re
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from retrodict.report import render
+from retrodict.report.verdict import verdict_of
+
+SECTIONS = [
+    "problem",
+    "training",
+    "calibration",
+    "recovery",
+    "posteriors",
+    "resimulation",
+    "numbers",
+    "repeat",
+]
+
+
+VOID = {"meta", "img", "br", "hr", "link", "input"}
+
+
+class Page(HTMLParser):
+    """A strict reader of HTML: every element is closed, in order; what the page holds is kept."""
+
+    def __init__(self, html):
+        super().__init__(convert_charrefs=True)
+        self.open, self.elements, self.texts = [], [], []
+        self.feed(html)
+        self.close()
+        assert not self.open, f"never closed: {self.open}"
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open, f"</{tag}> closes nothing"
+        opened = self.open.pop()
+        assert opened == tag, f"<{opened}> is closed by </{tag}>"
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.texts.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.texts).split())
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def html(full):
+    return render(full)
+
+
+@pytest.fixture(scope="module")
+def page(html):
+    return Page(html)
+
+
+@pytest.fixture(scope="module")
+def bare_page(bare):
+    return Page(render(bare))
+
+
+def test_nothing_is_loaded_or_run(html, page):
+    assert not page.all("script")
+    assert not page.all("link")
+    addresses = [
+        attributes[key]
+        for _, attributes in page.elements
+        for key in ("src", "href", "srcset", "data", "action")
+        if key in attributes
+    ]
+    assert addresses
+    assert all(address.startswith(("data:image/", "#")) for address in addresses)
+    style = re.search(r"<style>(.*?)</style>", html, re.DOTALL).group(1)
+    assert "url(" not in style
+    assert "@import" not in style
+    assert not [key for _, attributes in page.elements for key in attributes if key[:2] == "on"]
+
+
+def test_every_link_leads_somewhere(page):
+    ids = {attributes["id"] for _, attributes in page.elements if "id" in attributes}
+    assert {attributes["href"] for attributes in page.all("a")} == {f"#{name}" for name in SECTIONS}
+    assert set(SECTIONS) <= ids
+
+
+def test_every_picture_is_embedded_whole_and_described(page):
+    pictures = page.all("img")
+    assert len(pictures) == 8  # training, calibration, ranks, ECDF, recovery, two posteriors, y
+    for picture in pictures:
+        assert len(picture["alt"]) > 40
+        kind, content = picture["src"].split(";base64,")
+        content = base64.b64decode(content, validate=True)
+        if kind == "data:image/svg+xml":
+            assert ET.fromstring(content).tag.endswith("svg")  # noqa: S314
+        else:
+            assert kind == "data:image/png"
+            assert content.startswith(b"\x89PNG")
+
+
+def test_what_people_wrote_is_text_never_markup(html, page):
+    assert "<script" not in html
+    assert "<b>" not in html
+    assert "<third>" not in html
+    for written in (
+        "A <b>bold</b> & 'quoted' title",
+        "Find <script>alert(1)</script> from y.",
+        "cause <0> & co",
+        "What it <means>",
+        "own <number>",
+        "2 cores <fast>",
+        "A <distance>.",
+        "note <1>",
+        "retrodict run 'a < b' --seed 1",
+        "retrodict report runs/x && echo done",
+    ):
+        assert written in page.text
+
+
+def test_tables_have_captions_and_heads_with_scope(page):
+    assert len(page.all("caption")) == len(page.all("table")) == 6
+    assert all(attributes.get("scope") in {"col", "row"} for attributes in page.all("th"))
+
+
+def test_numbers_come_with_meaning_and_target(html, page):
+    assert "mismatch 0.00432 at most 0.004 ✗ missed" in page.text
+    assert "error 0.56 % at most 1 % ✓ met" in page.text.replace("\N{NO-BREAK SPACE}", " ")
+    assert ">12\N{NARROW NO-BREAK SPACE}345<" in html
+
+
+def test_the_answer_comes_first(page):
+    assert page.text.index("Calibrated") < page.text.index("The problem")
+    assert f"{80} test observations" in page.text
+
+
+def test_the_marginal_table_holds_the_draws_numbers(full, page):
+    draws = full.draws[1][:, 0]
+    low, high = np.quantile(draws, [0.025, 0.975])
+    row = re.search(
+        r"Posterior of observation 1 from 120 draws .*? \[kg/m³\] (.*?) cause", page.text
+    )
+    numbers = [float(text.replace("\N{MINUS SIGN}", "-")) for text in row.group(1).split()]
+    expected = [full.truth[1, 0], draws.mean(), draws.std(ddof=1), low, *numbers[4:7], high]
+    np.testing.assert_allclose(numbers[:8], expected, atol=0.0006)
+    assert numbers[4:7] == pytest.approx(list(np.quantile(draws, [0.16, 0.5, 0.84])), abs=0.0006)
+    exact = full.exact[1][:, 0]
+    assert numbers[8:] == pytest.approx([exact.mean(), exact.std(ddof=1)], abs=0.0006)
+
+
+@pytest.mark.parametrize("scale", [0.5, 2.0], ids=["overconfident", "underconfident"])
+def test_an_uncalibrated_posterior_is_called_so_first(scale, make_content):
+    content = dataclasses.replace(make_content(1, scale), resimulated=None, exact=None, shown=())
+    page = Page(render(content))
+    assert page.text.index("Not calibrated") < page.text.index("The problem")
+    assert "Calibrated As far" not in page.text
+    (answer,) = [a for a in page.all("section") if "answer" in a.get("class", "")]
+    assert answer["class"].split() == ["answer", "bad"]
+
+
+def test_one_failed_test_is_enough_to_say_not_calibrated(full, make_content):
+    failing = make_content(2, 0.4)
+    for mixed in (
+        dataclasses.replace(full, calibration=failing.calibration, shown=(), exact=None),
+        dataclasses.replace(full, sbc=failing.sbc, shown=(), exact=None),
+    ):
+        assert verdict_of(mixed).word == "Not calibrated"
+
+
+def test_what_is_missing_is_said(bare_page):
+    for sentence in (
+        "Not tested",
+        "No training history was recorded.",
+        "Calibration was not tested.",
+        "No observation was chosen to be shown.",
+        "Draws were not put through the forward process.",
+        "Nothing was measured.",
+        "No command was recorded.",
+    ):
+        assert sentence in bare_page.text
+    assert {a["id"] for a in bare_page.all("section") if "id" in a} == set(SECTIONS)
+    assert len(bare_page.all("img")) == 1  # recovery needs draws and truth only
+
+
+def test_without_exact_draws_none_are_claimed(full):
+    page = Page(render(dataclasses.replace(full, exact=None, shown=(3,))))
+    assert "exact posterior of this problem is not available" in page.text
+    assert "exact mean" not in page.text
+
+
+@pytest.mark.parametrize("dim", [1, 4])
+def test_other_numbers_of_parameters_fit(dim, make_content):
+    html = render(dataclasses.replace(make_content(dim), shown=(0,), exact=None))
+    Page(html)
+    assert len(html.encode()) < 4_000_000
+
+
+def test_the_same_content_gives_the_same_page(bare):
+    assert render(bare) == render(bare)
