@@ -11,6 +11,7 @@ from retrodict.typing import Array, Float, Scalar
 
 _MIN_BIN = 1e-3
 _MIN_DERIVATIVE = 1e-3
+_IDENTITY = float(np.log(np.expm1(1 - _MIN_DERIVATIVE)))
 
 
 class RationalQuadraticTransformer(AbstractTransformer):
@@ -52,8 +53,7 @@ class RationalQuadraticTransformer(AbstractTransformer):
     ) -> tuple[Scalar, Scalar]:
         inside = jnp.abs(x) < self.bound
         safe_x = jnp.where(inside, x, 0)
-        x_knots, z_knots, derivatives = self._knots(parameters)
-        x0, width, z0, height, d0, d1 = _bin(safe_x, x_knots, x_knots, z_knots, derivatives)
+        x0, width, z0, height, d0, d1 = self._bin(safe_x, parameters)
         slope = height / width
         xi = (safe_x - x0) / width
         z = z0 + height * _rational(xi, slope, d0, d1)
@@ -65,8 +65,7 @@ class RationalQuadraticTransformer(AbstractTransformer):
     ) -> tuple[Scalar, Scalar]:
         inside = jnp.abs(z) < self.bound
         safe_z = jnp.where(inside, z, 0)
-        x_knots, z_knots, derivatives = self._knots(parameters)
-        x0, width, z0, height, d0, d1 = _bin(safe_z, z_knots, x_knots, z_knots, derivatives)
+        x0, width, z0, height, d0, d1 = self._bin(safe_z, parameters, among_z=True)
         slope = height / width
         # Quadratic in xi (eqs. 6-8), solved in the form that does not cancel.
         eta = (safe_z - z0) / height
@@ -78,46 +77,31 @@ class RationalQuadraticTransformer(AbstractTransformer):
         log_det = -_log_derivative(xi, slope, d0, d1)
         return jnp.where(inside, x0 + xi * width, z), jnp.where(inside, log_det, 0)
 
-    def _knots(
-        self, parameters: Float[Array, " parameters"]
-    ) -> tuple[Float[Array, " knots"], Float[Array, " knots"], Float[Array, " knots"]]:
-        widths, heights, inner = jnp.split(parameters, [self.num_bins, 2 * self.num_bins])
-        # softplus(_IDENTITY) + _MIN_DERIVATIVE = 1: parameters of zero give slope one.
-        identity = float(np.log(np.expm1(1 - _MIN_DERIVATIVE)))
-        derivatives = _MIN_DERIVATIVE + jax.nn.softplus(inner + identity)
-        return (
-            _cumulative(widths, self.bound),
-            _cumulative(heights, self.bound),
-            jnp.pad(derivatives, 1, constant_values=1.0),
-        )
+    def _bin(
+        self, value: Scalar, parameters: Float[Array, " parameters"], *, among_z: bool = False
+    ) -> tuple[Scalar, Scalar, Scalar, Scalar, Scalar, Scalar]:
+        """x_k, width, z_k, height, d_k and d_k+1 of the bin whose x (or z) range holds a value."""
+        widths, heights, derivatives = jnp.split(parameters, [self.num_bins, 2 * self.num_bins])
+        x_knots, z_knots = self._inner_knots(widths), self._inner_knots(heights)
+        above = (value >= (z_knots if among_z else x_knots)).astype(parameters.dtype)
+        # One-hot of the bin: products with it are faster than gathers, forwards and backwards.
+        one_hot = jnp.pad(above, (1, 0), constant_values=1) - jnp.pad(above, (0, 1))
+        x0 = jnp.pad(x_knots, (1, 0), constant_values=-self.bound) @ one_hot
+        x1 = jnp.pad(x_knots, (0, 1), constant_values=self.bound) @ one_hot
+        z0 = jnp.pad(z_knots, (1, 0), constant_values=-self.bound) @ one_hot
+        z1 = jnp.pad(z_knots, (0, 1), constant_values=self.bound) @ one_hot
+        # softplus(_IDENTITY) = 1 - _MIN_DERIVATIVE: parameters of zero give a slope of one, and
+        # so do the outer knots, which have no parameter.
+        d0 = _MIN_DERIVATIVE + jax.nn.softplus(_IDENTITY + derivatives @ one_hot[1:])
+        d1 = _MIN_DERIVATIVE + jax.nn.softplus(_IDENTITY + derivatives @ one_hot[:-1])
+        return x0, x1 - x0, z0, z1 - z0, d0, d1
 
-
-def _cumulative(raw: Float[Array, " bins"], bound: float) -> Float[Array, " knots"]:
-    """Knots from -bound to bound exactly, each bin at least `_MIN_BIN` of the whole."""
-    num_bins = raw.shape[0]
-    share = _MIN_BIN + (1 - _MIN_BIN * num_bins) * jax.nn.softmax(raw)
-    # A matrix product with a triangle of ones: XLA's cumsum is slow for short rows on a CPU.
-    triangle = jnp.asarray(np.tri(num_bins - 1, num_bins), dtype=raw.dtype)
-    inner = 2 * bound * (triangle @ share) - bound
-    return jnp.pad(inner, 1, constant_values=(-bound, bound))
-
-
-def _bin(
-    value: Scalar,
-    search_knots: Float[Array, " knots"],
-    x_knots: Float[Array, " knots"],
-    z_knots: Float[Array, " knots"],
-    derivatives: Float[Array, " knots"],
-) -> tuple[Scalar, Scalar, Scalar, Scalar, Scalar, Scalar]:
-    """Left ends, widths and end derivatives of the bin that holds `value`."""
-    above = (value >= search_knots[1:-1]).astype(value.dtype)
-    # One-hot of the bin: a sum of products is faster than a gather and differentiates as fast.
-    one_hot = jnp.pad(above, (1, 0), constant_values=1) - jnp.pad(above, (0, 1))
-    table = jnp.stack(
-        [x_knots[:-1], x_knots[1:], z_knots[:-1], z_knots[1:], derivatives[:-1], derivatives[1:]]
-    )
-    x0, x1, z0, z1, d0, d1 = (table * one_hot).sum(axis=1)
-    return x0, x1 - x0, z0, z1 - z0, d0, d1
+    def _inner_knots(self, raw: Float[Array, " bins"]) -> Float[Array, " knots"]:
+        """Knots between -bound and bound, each bin at least `_MIN_BIN` of the whole."""
+        share = _MIN_BIN + (1 - _MIN_BIN * self.num_bins) * jax.nn.softmax(raw)
+        # A product with a triangle of ones: XLA's cumsum is slow for short rows on a CPU.
+        triangle = jnp.asarray(np.tri(self.num_bins - 1, self.num_bins), raw.dtype)
+        return 2 * self.bound * (triangle @ share) - self.bound
 
 
 def _rational(xi: Scalar, slope: Scalar, d0: Scalar, d1: Scalar) -> Scalar:
