@@ -55,7 +55,9 @@ def files(folder):
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(config=configs, arrays=states)
 def test_round_trip(tmp_path, fake_estimator, config, arrays):

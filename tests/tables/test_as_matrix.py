@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
-from hypothesis import given, strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.testing import assert_array_equal
 
@@ -161,6 +161,7 @@ def test_bounds_are_checked_in_the_units_of_the_user():
         as_matrix([[1.0, 500.0]], "x", [AGE, MASS])
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(arrays(np.float64, array_shapes(min_dims=2, max_dims=2), elements=st.floats()))
 def test_every_finite_matrix_and_no_other_is_accepted(data):
     if np.isfinite(data).all():

@@ -20,6 +20,8 @@ def test_good_pairs_pass():
 def test_different_numbers_of_rows():
     with pytest.raises(ShapeError, match="2 rows of `x` and 3 of `y`"):
         check_pairs(as_matrix(FRAME[["a"]][:2]), Y)
+    with pytest.raises(ShapeError, match="3 rows of `x` and 2 of `y`"):
+        check_pairs(X, as_matrix(FRAME[["c"]][:2]))
 
 
 def test_reordered_labels():

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from retrodict.errors import (
     ColumnNotFoundError,
@@ -24,11 +24,13 @@ from retrodict.variables import Variable
 names = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=6)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(names, st.floats(allow_nan=False, allow_infinity=False), min_size=1))
 def test_values_round_trip(values):
     assert parse_values(",".join(f"{name}={value!r}" for name, value in values.items())) == values
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(names, min_size=1, unique=True))
 def test_names_round_trip(listed):
     assert parse_names(",".join(listed)) == listed

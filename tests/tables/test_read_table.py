@@ -100,6 +100,21 @@ def test_numbers_are_read_to_the_last_bit(tmp_path, rng):
     assert_array_equal(read_table(written(tmp_path, text))["a"].to_numpy(), values)
 
 
+def test_a_last_column_without_name_is_kept_where_any_row_fills_it(tmp_path):
+    frame = read_table(written(tmp_path, "a,b,\n1,2,3\n4,5,\n"))
+    assert list(frame.columns) == ["a", "b", "c3"]
+    assert frame["c3"].iloc[0] == 3
+
+
+def test_a_first_row_of_missing_values_only_is_a_header(tmp_path):
+    assert list(read_table(written(tmp_path, "None,NA\n1,2\n")).columns) == ["None", "NA"]
+
+
+def test_blanks_before_quotes(tmp_path):
+    frame = read_table(written(tmp_path, 'a, "b,c"\n1, 2\n'))
+    assert list(frame.columns) == ["a", "b,c"]
+
+
 def test_an_index_column_without_name_is_kept(tmp_path):
     frame = read_table(written(tmp_path, ",a\n0,1.5\n1,2.5\n"))
     assert list(frame.columns) == ["c1", "a"]
