@@ -21,12 +21,14 @@ from retrodict.cli import (
     sample,
 )
 from retrodict.cli.console import (
+    ReaderGoneError,
     answer,
     say,
     show_error,
     show_retrodict_error,
     warnings_for_people,
 )
+from retrodict.cli.interrupts import reliable_interrupts
 from retrodict.errors import RetrodictError
 
 EXIT_NO_ANSWER = 2  # a mistake of the user, or nothing can be said
@@ -41,10 +43,11 @@ app = typer.Typer(
 )
 
 
-def _show_version(wanted: bool) -> None:
+def _show_version(wanted: bool) -> bool:
     if wanted:
         answer(f"retrodict {__version__}")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()
@@ -87,10 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     compilation_cache.turn_on()
-    with warnings_for_people():
+    with warnings_for_people(), reliable_interrupts():
         try:
             code = app(args=arguments, prog_name="retrodict", standalone_mode=False, obj=arguments)
-            sys.stdout.flush()
         except typer.TyperException as error:
             context = getattr(error, "ctx", None)
             path = context.command_path if context else "retrodict"
@@ -102,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except (KeyboardInterrupt, typer.Abort):
             say("interrupted")
             return EXIT_INTERRUPTED
-        except BrokenPipeError:
+        except ReaderGoneError:
             # The reader has gone, as in `retrodict sample ... | head`. Python would complain
             # once more when it flushes stdout at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -67,9 +67,22 @@ def warnings_for_people() -> Iterator[None]:
         yield
 
 
+class ReaderGoneError(Exception):
+    """Nobody reads stdout any more, as in `retrodict sample ... | head`."""
+
+
 def answer(text: str) -> None:
-    """An answer on stdout."""
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    """An answer on stdout.
+
+    Raises:
+        ReaderGoneError: the pipe was closed at its other end.
+    """
+    try:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        # Not passed on as it is: Typer would exit with 1, which is an answer of `check`.
+        raise ReaderGoneError from error
 
 
 def answer_json(value: Any) -> None:

@@ -1,5 +1,6 @@
 """What held-out data say about a trained model: the one place where a run is judged."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from retrodict.diagnostics import (
     resimulation_error,
     simulation_based_calibration,
 )
+from retrodict.errors import OutsideTrainingRangeWarning
 from retrodict.problems.base import AbstractProblem, AbstractReferencePosterior
 from retrodict.solvers import ConditionalFlow
 from retrodict.variables import Variable, names_of
@@ -151,7 +153,11 @@ def posterior_draws(
     estimator: ConditionalFlow, y: Float[np.ndarray, "rows cond"], num_draws: int, seed: int
 ) -> Float[np.ndarray, "rows draws dim"]:
     """Draws from the posterior of each row of `y`."""
-    return np.asarray(estimator.retrodict(y).sample(num_draws, random_state=seed))
+    with warnings.catch_warnings():
+        # These come from where the training data came; a few lie beyond it by chance.
+        warnings.simplefilter("ignore", OutsideTrainingRangeWarning)
+        posterior = estimator.retrodict(y)
+    return np.asarray(posterior.sample(num_draws, random_state=seed))
 
 
 def _compare(

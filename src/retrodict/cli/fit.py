@@ -95,7 +95,7 @@ def fit(
             "Raise `--test-fraction`, or bring more rows.",
         )
     kept, used = np.sort(order[:num_held_out]), np.sort(order[num_held_out:])
-    model_settings = options.given(
+    model_settings = options.model_settings(
         flow=flow,
         max_epochs=max_epochs,
         max_seconds=max_seconds,

@@ -1,8 +1,6 @@
 """The main job, the same for `run` and `fit`: train, keep, judge, report."""
 
 import shlex
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,6 +13,7 @@ import typer
 from retrodict.cli import EXIT_INTERRUPTED, run_folder
 from retrodict.cli.console import answer, say, to_json
 from retrodict.cli.evaluate import Evaluation, HeldOut
+from retrodict.cli.interrupts import postponed_interrupts
 from retrodict.cli.run_folder import Record, RunFolder, State
 from retrodict.problems.base import AbstractProblem
 from retrodict.solvers import ConditionalFlow
@@ -115,7 +114,7 @@ def _trained(
     estimator = job.train(training_progress(), folder.checkpoint)
     interrupted = estimator.outcome_ is Outcome.INTERRUPTED
     state = State.INTERRUPTED if interrupted else State.TRAINED
-    with _undisturbed():
+    with postponed_interrupts():
         save(estimator, folder.model, overwrite=True)
         write_table(estimator.history_, folder.history, force=True)
         write_held_out(folder, estimator, held_out)
@@ -156,22 +155,6 @@ def _model_is_safe(folder: RunFolder) -> Iterator[None]:
         say(f"interrupted; the trained model is in {folder.model}")
         say(f"To check it and write the report: retrodict report {shlex.quote(str(folder.path))}")
         raise typer.Exit(EXIT_INTERRUPTED) from None
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Inside, Ctrl-C waits, so that a model is not lost while it is being written."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    pressed = []
-    previous = signal.signal(signal.SIGINT, lambda *_: pressed.append(True))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
-    if pressed:
-        raise KeyboardInterrupt
 
 
 def _versions() -> dict[str, str]:

@@ -42,6 +42,15 @@ Run = Annotated[
 NumDraws = Annotated[int, typer.Option("--num-draws", help="Per observation.", min=1)]
 
 
-def given(**settings: Any) -> dict[str, Any]:
-    """Those settings that were given; the others are left to their defaults."""
-    return {name: value for name, value in settings.items() if value is not None}
+def model_settings(**settings: Any) -> dict[str, Any]:
+    """Those settings of the model that were given; the others are left to their defaults.
+
+    Raises:
+        ConfigurationError: a flow that does not exist, before anything is simulated for it.
+    """
+    from retrodict.flows import get_architecture
+
+    given = {name: value for name, value in settings.items() if value is not None}
+    if "flow" in given:
+        get_architecture(given["flow"])
+    return given

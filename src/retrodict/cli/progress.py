@@ -1,5 +1,6 @@
 """How training goes, on stderr: a bar on a terminal, now and then a line in a log."""
 
+import math
 import time
 
 from rich.console import Console
@@ -11,7 +12,6 @@ from retrodict.training.result import EpochRecord, Outcome
 
 _FEWEST_SECONDS_BETWEEN_LINES = 2.0
 _MOST_SECONDS_BETWEEN_LINES = 30.0
-_SHARE_BETWEEN_LINES = 0.1
 
 
 def training_progress(console: Console | None = None) -> Progress:
@@ -65,7 +65,7 @@ class TrainingLines:
         self._total = 1
         self._described = ""
         self._last_time = time.monotonic()
-        self._last_share = 0.0
+        self._last_tenth = 0
 
     def start(self, total_epochs: int, description: str) -> None:
         """Says what begins."""
@@ -77,11 +77,12 @@ class TrainingLines:
         """Says how far it is, unless the last line has just said it."""
         share = (record.epoch + fraction) / self._total
         waited = time.monotonic() - self._last_time
+        tenth = math.floor(10 * share + 1e-9)
         if waited < _FEWEST_SECONDS_BETWEEN_LINES or (
-            waited < _MOST_SECONDS_BETWEEN_LINES and share - self._last_share < _SHARE_BETWEEN_LINES
+            waited < _MOST_SECONDS_BETWEEN_LINES and tenth == self._last_tenth
         ):
             return
-        self._last_time, self._last_share = time.monotonic(), share
+        self._last_time, self._last_tenth = time.monotonic(), tenth
         status = _status(record, self._total, time_left_seconds)
         self._console.print(f"{self._described}: {share:.0%}, {status}")
 

@@ -15,7 +15,7 @@ _NUM_SHOWN = 3
 def metrics_of(estimator: ConditionalFlow, evaluation: Evaluation) -> dict[str, Any]:
     """All numbers of a run: how training went, and what the check found."""
     history = estimator.history_
-    best = history.loc[history["validation_loss"].idxmin()]
+    best = history.iloc[int(history["validation_loss"].to_numpy().argmin())]
     return {
         **evaluation.to_dict(),
         "training": {

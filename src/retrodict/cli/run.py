@@ -53,7 +53,7 @@ def run(
     from retrodict.solvers import ConditionalFlow
 
     chosen = get_problem(problem)
-    model_settings = options.given(
+    model_settings = options.model_settings(
         flow=flow,
         max_epochs=max_epochs,
         max_seconds=max_seconds,

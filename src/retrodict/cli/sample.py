@@ -1,6 +1,5 @@
 """`retrodict sample`: every cause that could have produced an observation."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from retrodict.cli import options
-from retrodict.cli.console import answer_json, say
+from retrodict.cli.console import answer, answer_json, say
 from retrodict.errors import ConfigurationError
 from retrodict.variables import Variable, names_of
 
@@ -42,7 +41,9 @@ def sample(
     summary: Annotated[
         bool, typer.Option("--summary", help="Mean, spread and quantiles instead of draws.")
     ] = False,
-    seed: options.Seed = 0,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Of the draws; that of the run by default.", min=0)
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
     json: options.Json = False,
 ) -> None:
@@ -60,21 +61,19 @@ def sample(
     from retrodict.tables import write_table
 
     estimator = load(RunFolder(run).model)
+    if seed is not None:
+        estimator.set_params(random_state=seed)
     posterior = estimator.retrodict(_observed(estimator.observables_, y, observations))
     if picture is not None:
-        _draw(posterior, picture, num_draws, seed, many=observations is not None, force=force)
-    frame = (
-        posterior.summary(random_state=seed)
-        if summary
-        else posterior.to_dataframe(num_draws, random_state=seed)
-    )
+        _draw(posterior, picture, num_draws, many=observations is not None, force=force)
+    frame = posterior.summary() if summary else posterior.to_dataframe(num_draws)
     if output is not None:
         write_table(frame, output, force=force)
         say(f"{len(frame):,} rows: {output}")
     elif json:
         answer_json(frame.to_dict(orient="records"))
     else:
-        frame.to_csv(sys.stdout, index=False)
+        answer(frame.to_csv(index=False))
 
 
 def _observed(observables: Sequence[Variable], y: str | None, observations: Path | None) -> Any:
@@ -91,9 +90,7 @@ def _observed(observables: Sequence[Variable], y: str | None, observations: Path
     )
 
 
-def _draw(
-    posterior: Any, picture: Path, num_draws: int, seed: int, *, many: bool, force: bool
-) -> None:
+def _draw(posterior: Any, picture: Path, num_draws: int, *, many: bool, force: bool) -> None:
     from retrodict import plots
     from retrodict.tables.atomic import atomic_file
 
@@ -108,7 +105,7 @@ def _draw(
             f"A picture is written as {' or '.join(formats)}; got `{picture.name}`.",
             f"Call it `{picture.stem or 'picture'}.png`.",
         )
-    draws = posterior.sample(num_draws, random_state=seed)
+    draws = posterior.sample(num_draws)
     figure = plots.pairs(draws, posterior.parameters)
     with atomic_file(picture, force=force) as file:
         file.write(formats[picture.suffix.lower()](figure))
