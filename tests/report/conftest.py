@@ -27,7 +27,7 @@ def gaussian_content(dim, scale=1.0):
     draws = observations[:, None] / 2 + spread * rng.normal(size=(NUM, DRAWS, dim))
     exact = observations[:2, None] / 2 + np.sqrt(0.5) * rng.normal(size=(2, 300, dim))
     again = draws[:, :30] + rng.normal(size=(NUM, 30, dim))
-    names = [f"cause <{i}> & co" for i in range(dim)]
+    names = [f"cause <i{i}> & co" for i in range(dim)]
     epoch = np.arange(12)
     return ReportContent(
         title="A <b>bold</b> & 'quoted' title",

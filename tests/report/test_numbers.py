@@ -1,7 +1,9 @@
 import math
+from dataclasses import replace
 
 import pytest
 
+from retrodict.report import MetricHelp
 from retrodict.report.metric_help import help_for
 from retrodict.report.numbers import aligned, bounds, percent, significant
 
@@ -58,3 +60,9 @@ def test_known_metrics_are_explained_and_unknown_ones_only_named():
     assert "c2st" not in help_for("c2st", {}).label
     assert help_for("my_own", {}).label == "my own"
     assert help_for("my_own", {}).meaning == ""
+    assert help_for("r_squared_of_mean height", {}).label == "recovery (R²) of mean height"
+
+
+def test_a_given_explanation_is_kept_and_named_where_it_has_no_name():
+    given = MetricHelp(meaning="Ours.", at_most=0.1)
+    assert help_for("mmd_mean", {"mmd_mean": given}) == replace(given, label="mmd mean")

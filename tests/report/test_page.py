@@ -116,7 +116,7 @@ def test_what_people_wrote_is_text_never_markup(html, page):
     for written in (
         "A <b>bold</b> & 'quoted' title",
         "Find <script>alert(1)</script> from y.",
-        "cause <0> & co",
+        "cause <i0> & co",
         "What it <means>",
         "own <number>",
         "2 cores <fast>",
@@ -141,7 +141,7 @@ def test_numbers_come_with_meaning_and_target(html, page):
 
 def test_the_answer_comes_first(page):
     assert page.text.index("Calibrated") < page.text.index("The problem")
-    assert f"{80} test observations" in page.text
+    assert "As far as 80 test observations" in page.text
 
 
 def test_the_marginal_table_holds_the_draws_numbers(full, page):
@@ -207,3 +207,14 @@ def test_other_numbers_of_parameters_fit(dim, make_content):
 
 def test_the_same_content_gives_the_same_page(bare):
     assert render(bare) == render(bare)
+
+
+def test_the_answer_counts_the_observations_that_were_tested_not_those_shown(full):
+    fewer = dataclasses.replace(
+        full,
+        truth=full.truth[:5],
+        draws=full.draws[:5],
+        observations=full.observations[:5],
+        resimulated=None,
+    )
+    assert "80 test observations" in verdict_of(fewer).sentence

@@ -21,9 +21,9 @@ def test_a_report_that_exists_is_kept_unless_asked(bare, tmp_path):
 
 
 def test_a_missing_folder_and_a_folder_as_file_are_refused(bare, tmp_path):
-    with pytest.raises(OutputNotWritableError, match="does not exist"):
+    with pytest.raises(OutputNotWritableError, match="No such file"):
         write(bare, tmp_path / "none" / "report.html")
-    with pytest.raises(OutputNotWritableError, match="is a folder"):
+    with pytest.raises(OutputNotWritableError, match="not a regular file"):
         write(bare, tmp_path, force=True)
 
 
@@ -31,11 +31,10 @@ def test_a_full_disk_leaves_the_old_report_and_no_remains(bare, tmp_path, monkey
     path = tmp_path / "report.html"
     path.write_text("mine")
 
-    def full_disk(self, *args, **kwargs):
-        self.touch()
+    def full_disk(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pathlib.Path.write_text", full_disk)
+    monkeypatch.setattr("os.fsync", full_disk)
     with pytest.raises(OutputNotWritableError, match="No space left"):
         write(bare, path, force=True)
     monkeypatch.undo()

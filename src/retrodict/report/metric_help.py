@@ -1,6 +1,7 @@
 """What the usual numbers mean, for those a report was given without an explanation."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from retrodict.report.content import MetricHelp
 
@@ -56,15 +57,11 @@ def help_for(key: str, given: Mapping[str, MetricHelp]) -> MetricHelp:
     """The explanation given for `key`, else the usual one for its kind, else its bare name."""
     if key in given:
         found = given[key]
-    else:
-        found = next((usual for word, usual in _BY_WORD if word in key.lower()), MetricHelp())
-        variants = [word for word in _VARIANTS if word in key.lower() and word not in found.label]
-        if found.label and variants:
-            found = MetricHelp(
-                f"{found.label}, {variants[0]}", found.meaning, percent=found.percent
-            )  # fmt: skip
-    if found.label:
-        return found
-    return MetricHelp(
-        key.replace("_", " "), found.meaning, found.target, found.at_most, found.percent
-    )
+        return found if found.label else replace(found, label=key.replace("_", " "))
+    kind, _, owner = key.partition("_of_")
+    usual = next((usual for word, usual in _BY_WORD if word in kind.lower()), None)
+    if usual is None:
+        return MetricHelp(key.replace("_", " "))
+    variants = [word for word in _VARIANTS if word in kind.lower() and word not in usual.label]
+    label = ", ".join([usual.label, *variants[:1]]) + (f" of {owner}" if owner else "")
+    return replace(usual, label=label)

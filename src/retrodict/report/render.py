@@ -1,12 +1,9 @@
 """From content to one HTML page, and from there to a file."""
 
-import contextlib
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retrodict.errors import OutputExistsError, OutputNotWritableError
 from retrodict.report.content import ReportContent
 from retrodict.report.figures import MAX_SHOWN, figures_of
 from retrodict.report.pictures import embed
@@ -18,6 +15,7 @@ from retrodict.report.tables import (
     variables_table,
 )
 from retrodict.report.verdict import verdict_of
+from retrodict.tables.atomic import atomic_file, refuse_existing
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -74,36 +72,11 @@ def write(content: ReportContent, path: str | Path, force: bool = False) -> Path
         OutputNotWritableError: a missing folder, missing rights, a full disk.
     """
     target = Path(path)
-    if target.is_dir():
-        raise OutputNotWritableError(
-            f"The report is one file; `{target}` is a folder.", f"Try `{target / 'report.html'}`."
-        )
-    if target.exists() and not force:
-        raise OutputExistsError(
-            f"`{target}` exists already.", "Choose another name, or ask for it to be replaced."
-        )
-    if not target.parent.is_dir():
-        raise OutputNotWritableError(
-            f"The folder `{target.parent}` does not exist.", "Make it first, or correct the path."
-        )
-    _write_whole(render(content), target)
+    # Asked before rendering too, which takes seconds.
+    refuse_existing(target, force)
+    with atomic_file(target, force=force) as file:
+        file.write(render(content).encode("utf-8"))
     return target
-
-
-def _write_whole(page: str, target: Path) -> None:
-    """Through a temporary neighbour, so that an interrupted write leaves no half page."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(page, encoding="utf-8")
-        temporary.replace(target)
-    except OSError as error:
-        raise OutputNotWritableError(
-            f"`{target}` cannot be written: {error.strerror or error}.",
-            "Check the folder's rights and the free space, or choose another folder.",
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _template() -> "Template":

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from retrodict.diagnostics.simulation_based_calibration import SimulationBasedCalibration
 from retrodict.report.content import ReportContent
 
 
@@ -27,9 +28,15 @@ def verdict_of(content: ReportContent) -> Verdict:
     failed = [result for result in results if not result.passed]
     if failed:
         return Verdict("Not calibrated", _without_repeat(str(failed[0]), "Not calibrated"), "bad")
+    num = min(
+        len(result.ranks)
+        if isinstance(result, SimulationBasedCalibration)
+        else result.num_observations
+        for result in results
+    )
     return Verdict(
         "Calibrated",
-        f"As far as {len(content.truth)} test observations can tell, the stated probabilities "
+        f"As far as {num} test observations can tell, the stated probabilities "
         "hold: the truth lies inside the posterior's intervals as often as they claim.",
         "good",
     )
