@@ -111,6 +111,24 @@ def test_a_cut_run_goes_on_bit_for_bit(
     assert resumed.best_epoch == whole.best_epoch
 
 
+def test_the_best_model_of_before_the_cut_is_kept(regression, key, recorder, same_bits, tmp_path):
+    def smallest(model, batch, key):
+        return jnp.sum(model.weight**2)
+
+    with pytest.raises(PowerCutError):
+        fit(
+            regression,
+            key,
+            tmp_path / "c",
+            validation_loss=smallest,
+            progress=cut_after(6, recorder),
+        )
+    resumed = fit(regression, key, tmp_path / "c", validation_loss=smallest)
+    assert resumed.best_epoch == 0
+    assert resumed.best_validation_loss == 0.0
+    assert same_bits(resumed.model, regression.model)
+
+
 def test_online_training_goes_on_bit_for_bit(regression, key, recorder, same_bits, tmp_path):
     def simulate(key):
         x = jax.random.normal(key, (3,))
