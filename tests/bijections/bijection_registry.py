@@ -175,9 +175,9 @@ CONSTRUCTORS: dict[str, Case] = {
     "affine-coupling-residual": Case(coupling(AffineTransformer(), COND_DIM, 2, "residual")),
     "spline-coupling": Case(coupling(SPLINE, 0), knots=SPLINE_KNOTS),
     "spline-coupling-conditional": Case(coupling(SPLINE, COND_DIM), knots=SPLINE_KNOTS),
-    "spline-elementwise": Case(coupling(SPLINE, 0, num_kept=0), knots=SPLINE_KNOTS),
+    "affine-elementwise": Case(coupling(AffineTransformer(), 0, num_kept=0)),
     "chain-conditional": Case(chain),
-    "invert": Case(lambda key: Invert(coupling(SPLINE, 0)(key)), knots=SPLINE_KNOTS),
+    "invert": Case(lambda key: Invert(coupling(AffineTransformer(), 0)(key))),
     "repeat": Case(repeat(AffineTransformer(), 0)),
-    "repeat-conditional": Case(repeat(SPLINE, COND_DIM), knots=SPLINE_KNOTS),
+    "repeat-conditional": Case(repeat(AdditiveTransformer(), COND_DIM)),
 }

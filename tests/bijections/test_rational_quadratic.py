@@ -1,0 +1,78 @@
+"""The spline at its knots, its ends and beyond."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from retrodict.bijections import RationalQuadraticTransformer
+from retrodict.errors import ConfigurationError
+
+SPLINE = RationalQuadraticTransformer(num_bins=4, bound=3.0)
+
+
+def parameters(dtype, scale=1.0):
+    values = np.random.default_rng(0).normal(size=SPLINE.num_parameters)
+    return jnp.asarray(scale * values, dtype)
+
+
+def knots_and_derivatives(raw):
+    """What the parameters mean, by the formulas of the paper, in plain NumPy."""
+    widths, heights, derivatives = np.split(np.asarray(raw), [4, 8])
+
+    def knots(values):
+        share = (
+            1e-3 + (1 - 4e-3) * np.exp(values - values.max()) / np.exp(values - values.max()).sum()
+        )
+        return jnp.asarray(
+            np.concatenate([[-3.0], 6 * np.cumsum(share)[:-1] - 3, [3.0]]), raw.dtype
+        )
+
+    softplus = np.logaddexp(0, derivatives + np.log(np.expm1(1 - 1e-3)))
+    return knots(widths), knots(heights), np.pad(1e-3 + softplus, 1, constant_values=1.0)
+
+
+@pytest.mark.parametrize("scale", [1.0, 30.0], ids=["gentle", "extreme"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_values_and_gradients_are_finite_at_every_knot(dtype, scale):
+    with jax.enable_x64(dtype == "float64"):
+        raw = parameters(dtype, scale)
+        x_knots, z_knots, _ = knots_and_derivatives(raw)
+        for step, knots in (
+            (SPLINE.forward_and_log_det, x_knots),
+            (SPLINE.inverse_and_log_det, z_knots),
+        ):
+
+            def total(value, raw, step=step):
+                return sum(step(value, raw))
+
+            beside = jnp.asarray(np.nextafter(knots, np.asarray(9, dtype)))
+            points = jnp.concatenate([knots, beside, jnp.asarray([-1e4, 1e4], dtype)])
+            found = jax.vmap(jax.value_and_grad(total, argnums=(0, 1)), (0, None))(points, raw)
+            assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found))
+
+
+def test_knots_map_to_knots():
+    with jax.enable_x64(True):
+        raw = parameters("float64")
+        x_knots, z_knots, derivatives = knots_and_derivatives(raw)
+        z, log_det = jax.vmap(SPLINE.forward_and_log_det, (0, None))(x_knots, raw)
+    assert_allclose(z, z_knots, rtol=1e-12)
+    assert_allclose(log_det, np.log(derivatives), atol=1e-10)
+
+
+def test_the_identity_at_zero_and_outside():
+    x = jnp.linspace(-6, 6, 25)
+    zero = jnp.zeros(SPLINE.num_parameters)
+    assert_allclose(jax.vmap(SPLINE.forward_and_log_det, (0, None))(x, zero)[0], x, atol=1e-5)
+    outside = x[jnp.abs(x) >= 3]
+    z, log_det = jax.vmap(SPLINE.forward_and_log_det, (0, None))(outside, parameters("float32"))
+    assert_allclose(z, outside)
+    assert not log_det.any()
+
+
+@pytest.mark.parametrize("settings", [{"num_bins": 1}, {"num_bins": 1000}, {"bound": 0.0}])
+def test_impossible_splines_are_refused(settings):
+    with pytest.raises(ConfigurationError):
+        RationalQuadraticTransformer(**settings)
