@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 import jax
@@ -92,7 +92,7 @@ class ConditionalFlow(BaseEstimator):
         observables: Sequence[Variable] | None = None,
         progress: Progress | None = None,
         checkpoint: Path | None = None,
-    ) -> Self:
+    ) -> "ConditionalFlow":
         """Learns from pairs: row i of `y` was observed when row i of `x` was the cause.
 
         Args:
@@ -126,7 +126,7 @@ class ConditionalFlow(BaseEstimator):
         num_simulations: int = 10_000,
         progress: Progress | None = None,
         checkpoint: Path | None = None,
-    ) -> Self:
+    ) -> "ConditionalFlow":
         """Simulates pairs from a problem's prior and learns from them.
 
         Args:
@@ -226,7 +226,7 @@ class ConditionalFlow(BaseEstimator):
         return state, arrays
 
     @classmethod
-    def from_state(cls, state: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
+    def from_state(cls, state: dict[str, Any], arrays: dict[str, np.ndarray]) -> "ConditionalFlow":
         """The estimator that `to_state` described."""
         import pandas as pd
 
