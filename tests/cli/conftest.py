@@ -1,5 +1,6 @@
 """One tiny run and one tiny fit, shared by all tests of the command line."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from retrodict import cli
 
 TINY = ("--max-epochs", "3", "--batch-size", "256")
+MOONS = ("run", "two-moons", "-n", "2000", "--num-held-out", "50", *TINY)
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,28 @@ def retrodict(capfd, tmp_path, monkeypatch) -> Callable[..., Answer]:
     return command
 
 
+@pytest.fixture
+def copied(tmp_path) -> Callable[[Path], Path]:
+    """Copies a run, for tests that change it."""
+
+    def copy(run: Path) -> Path:
+        return Path(shutil.copytree(run, tmp_path / "copied"))
+
+    return copy
+
+
+@pytest.fixture
+def moons_words() -> tuple[str, ...]:
+    """The command that made `moons`, without its folder."""
+    return MOONS
+
+
 @pytest.fixture(scope="session")
 def moons(tmp_path_factory) -> Path:
     """A finished run of two-moons; not to be changed."""
     return _made(
         tmp_path_factory.mktemp("runs") / "moons",
-        ("run", "two-moons", "-n", "2000", "--num-held-out", "50", *TINY),
+        MOONS,
     )
 
 

@@ -29,6 +29,7 @@ from retrodict.cli.console import (
     warnings_for_people,
 )
 from retrodict.cli.interrupts import reliable_interrupts
+from retrodict.cli.typed import typed
 from retrodict.errors import RetrodictError
 
 EXIT_NO_ANSWER = 2  # a mistake of the user, or nothing can be said
@@ -90,9 +91,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     compilation_cache.turn_on()
-    with warnings_for_people(), reliable_interrupts():
+    with typed(arguments), warnings_for_people(), reliable_interrupts():
         try:
-            code = app(args=arguments, prog_name="retrodict", standalone_mode=False, obj=arguments)
+            code = app(args=arguments, prog_name="retrodict", standalone_mode=False)
         except typer.TyperException as error:
             context = getattr(error, "ctx", None)
             path = context.command_path if context else "retrodict"

@@ -15,7 +15,6 @@ _EVERY_CAUSE = "*"
 
 
 def fit(
-    context: typer.Context,
     table: Annotated[
         Path,
         typer.Argument(
@@ -138,7 +137,6 @@ def fit(
     carry_out(
         job,
         output or Path("runs") / table.name.split(".")[0],
-        context.obj,
         force=force,
         resume=resume,
         json=json,

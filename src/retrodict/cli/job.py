@@ -15,6 +15,7 @@ from retrodict.cli.console import answer, say, to_json
 from retrodict.cli.evaluate import Evaluation, HeldOut
 from retrodict.cli.interrupts import postponed_interrupts
 from retrodict.cli.run_folder import Record, RunFolder, State
+from retrodict.cli.typed import command
 from retrodict.problems.base import AbstractProblem
 from retrodict.solvers import ConditionalFlow
 from retrodict.training.progress import Progress
@@ -41,20 +42,17 @@ class Job:
     problem: AbstractProblem | None = None
 
 
-def carry_out(
-    job: Job, path: Path, typed: list[str], *, force: bool, resume: bool, json: bool
-) -> None:
+def carry_out(job: Job, path: Path, *, force: bool, resume: bool, json: bool) -> None:
     """Do the job in the folder `path`.
 
     Args:
         job: what to do.
         path: of the run folder.
-        typed: the command's words.
         force: replace an older run.
         resume: go on with a run that was cut short.
         json: answer with the metrics rather than with the path.
     """
-    record = Record(command_of(typed), job.settings, versions=_versions())
+    record = Record(command(), job.settings, versions=_versions())
     if resume:
         folder, state = run_folder.resume(path, record)
     else:
@@ -93,11 +91,6 @@ def judge(
         say(sentence)
     say(f"report: {folder.report}")
     return evaluation
-
-
-def command_of(typed: list[str]) -> str:
-    """The command that repeats a run: as typed, without what only concerns this once."""
-    return shlex.join(["retrodict", *(w for w in typed if w not in {"--force", "--resume"})])
 
 
 def _trained(

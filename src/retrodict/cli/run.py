@@ -9,7 +9,6 @@ from retrodict.cli import options
 
 
 def run(
-    context: typer.Context,
     problem: Annotated[
         str,
         typer.Argument(
@@ -90,7 +89,6 @@ def run(
     carry_out(
         job,
         output or Path("runs") / problem,
-        context.obj,
         force=force,
         resume=resume,
         json=json,

@@ -1,0 +1,53 @@
+"""The README's Python runs, and the shell commands in it exist."""
+
+import functools
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+import retrodict
+from retrodict.cli.app import app
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_python_blocks_run(monkeypatch, tmp_path):
+    """One after the other, as a reader would type them, but for a few epochs only."""
+    monkeypatch.chdir(tmp_path)
+    quick = functools.partial(retrodict.ConditionalFlow, max_epochs=1)
+    monkeypatch.setattr(retrodict, "ConditionalFlow", quick)
+    assert blocks("python")
+    namespace = {}
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), namespace)  # noqa: S102 (our own text)
+    assert retrodict.load("two-moons-model").parameters_[0].name == "x1"
+
+
+def commands():
+    lines = "".join(blocks("sh")).splitlines()
+    return [line for line in lines if line.startswith("retrodict ")]
+
+
+@pytest.mark.parametrize("line", commands())
+def test_shell_lines_name_commands_and_options_that_exist(line):
+    from typer.main import get_command
+
+    words = shlex.split(line.split("#")[0].split(">")[0])
+    command = get_command(app).commands[words[1]]
+    options = {name for parameter in command.params for name in parameter.opts}
+    assert {word for word in words if word.startswith("--")} <= options
+
+
+def test_files_that_the_readme_links_to_exist():
+    root = Path(__file__).parents[1]
+    links = re.findall(r"\]\(([^)#:]+)\)", README)
+    pictures = [link for link in links if link.startswith("docs/images/")]
+    assert pictures
+    missing = [link for link in links if not (root / link).is_file()]
+    assert set(missing) <= set(pictures)
