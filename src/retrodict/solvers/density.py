@@ -65,9 +65,7 @@ def modes(
         )
 
 
-def _in_blocks(
-    function: Callable[..., Array], *columns: Float[np.ndarray, "rows ..."]
-) -> np.ndarray:
+def _in_blocks(function: Callable[..., Array], *columns: np.ndarray) -> np.ndarray:
     """function(*columns), block by block; the last block is padded to a power of two."""
     num_rows = len(columns[0])
     parts = []
