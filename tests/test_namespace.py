@@ -69,5 +69,10 @@ def test_the_error_tree_loads_nothing_heavy():
     assert not loaded.intersection(HEAVY | {"jax"})
 
 
+def test_the_estimator_loads_nothing_that_it_may_not_need():
+    loaded = modules_after("from retrodict import ConditionalFlow, SimulatorProblem, load, save")
+    assert not loaded.intersection(HEAVY | {"retrodict.report", "retrodict.cli"})
+
+
 def test_the_version_is_the_installed_one():
     assert importlib.metadata.version("retrodict") == retrodict.__version__

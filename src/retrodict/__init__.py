@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         typing as typing,
         variables as variables,
     )
+    from retrodict.bundle import load as load, save as save
     from retrodict.errors import (
         BundleCorruptedError as BundleCorruptedError,
         BundleError as BundleError,
@@ -60,11 +61,21 @@ if TYPE_CHECKING:
         TooFewRowsError as TooFewRowsError,
         TrainingError as TrainingError,
     )
+    from retrodict.problems import (
+        InverseKinematics as InverseKinematics,
+        LinearGaussian as LinearGaussian,
+        SimulatorProblem as SimulatorProblem,
+        TwoMoons as TwoMoons,
+        get_problem as get_problem,
+    )
+    from retrodict.solvers import ConditionalFlow as ConditionalFlow, Posterior as Posterior
+    from retrodict.tables import read_table as read_table, write_table as write_table
     from retrodict.variables import Variable as Variable
 
 __version__ = "0.1.0"
 
 _NAMES_OF = {
+    "bundle": ("load", "save"),
     "errors": (
         "BundleCorruptedError",
         "BundleError",
@@ -96,6 +107,15 @@ _NAMES_OF = {
         "TooFewRowsError",
         "TrainingError",
     ),
+    "problems": (
+        "InverseKinematics",
+        "LinearGaussian",
+        "SimulatorProblem",
+        "TwoMoons",
+        "get_problem",
+    ),
+    "solvers": ("ConditionalFlow", "Posterior"),
+    "tables": ("read_table", "write_table"),
     "variables": ("Variable",),
 }
 _LAYERS = (

@@ -66,7 +66,7 @@ def sample(
     posterior = estimator.retrodict(_observed(estimator.observables_, y, observations))
     if picture is not None:
         _draw(posterior, picture, num_draws, many=observations is not None, force=force)
-    frame = posterior.summary() if summary else posterior.to_dataframe(num_draws)
+    frame = posterior.summary().reset_index() if summary else posterior.to_dataframe(num_draws)
     if output is not None:
         write_table(frame, output, force=force)
         say(f"{len(frame):,} rows: {output}")
