@@ -121,17 +121,17 @@ def test_a_real_ctrl_c_in_a_real_process(tmp_path):
     assert load(run / "model").outcome_ is Outcome.INTERRUPTED
 
 
-def test_ctrl_c_inside_a_callback_of_jax_is_not_lost():
-    def _xla_gc_callback(phase, info):
+def test_ctrl_c_inside_a_callback_of_the_garbage_collector_is_not_lost():
+    def callback(phase, info):
         signal.raise_signal(signal.SIGINT)
 
     @reliable_interrupts()
     def work():
-        gc.callbacks.append(_xla_gc_callback)
+        gc.callbacks.append(callback)
         try:
             gc.collect()
         finally:
-            gc.callbacks.remove(_xla_gc_callback)
+            gc.callbacks.remove(callback)
         time.sleep(5)
 
     with pytest.raises(KeyboardInterrupt):

@@ -65,7 +65,9 @@ def run(
     def held_out() -> HeldOut:
         # Folded in, so that these differ from what training draws from the same seed.
         key = jax.random.fold_in(jax.random.key(seed), 0x0DD)
-        return HeldOut(*chosen.simulations(key, num_held_out))
+        x, y = chosen.simulations(key, num_held_out)
+        # In double precision, as they will be read back.
+        return HeldOut(x.astype(float), y.astype(float))
 
     def train(progress, checkpoint: Path) -> ConditionalFlow:  # type: ignore[no-untyped-def]
         say(f"simulating {problem} {num_simulations:,} times")
