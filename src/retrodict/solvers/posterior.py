@@ -62,7 +62,7 @@ class Posterior:
     ) -> Float[np.ndarray, "*observations draws dim"]:
         """Independent draws of x, in the user's units and within the bounds.
 
-        Draw i of an observation does not depend on how many are asked for.
+        Draw i of an observation does not depend, up to rounding, on how many are asked for.
 
         Args:
             num_draws: per observation.

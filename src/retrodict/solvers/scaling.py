@@ -154,8 +154,8 @@ def fit_scaling(
         parameters: the columns of x, with their bounds.
         rng: spreads point masses.
     """
-    lower = np.array([variable.lower for variable in parameters])
-    upper = np.array([variable.upper for variable in parameters])
+    lower = np.array([variable.lower for variable in parameters], float)
+    upper = np.array([variable.upper for variable in parameters], float)
     masses = find_point_masses(x, lower, upper)
     spread = masses.spread(x, rng)
     with jax.enable_x64(True):
