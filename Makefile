@@ -14,7 +14,7 @@ demo: $(VENV)/.runtime
 	$(BIN)/retrodict run inverse-kinematics --output runs/inverse-kinematics --force
 
 test: check
-	$(BIN)/pytest -n $(WORKERS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -20,7 +20,8 @@ def blocks(language):
 def test_python_blocks_run(monkeypatch, tmp_path):
     """One after the other, as a reader would type them, but for a few epochs only."""
     monkeypatch.chdir(tmp_path)
-    quick = functools.partial(retrodict.ConditionalFlow, max_epochs=1)
+    small = retrodict.flows.RealNVP(num_layers=2, width=16)
+    quick = functools.partial(retrodict.ConditionalFlow, small, max_epochs=1)
     monkeypatch.setattr(retrodict, "ConditionalFlow", quick)
     assert blocks("python")
     namespace = {}

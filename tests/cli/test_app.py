@@ -61,7 +61,7 @@ def test_help_needs_no_jax(command):
     [
         (("problem",), "Did you mean 'problems'"),
         (("run",), "PROBLEM"),
-        (("run", "two-moons", "--max-epochs", "some"), "some"),
+        (("run", "two-moons", "--max-epochs", "some"), "--max-epochs"),
         (("run", "two-moons", "--no-such-option"), "--no-such-option"),
         (("run", "two-mons"), "two-moons"),
         (("run", "two-moons", "--flow", "splin-coupling"), "spline-coupling"),
