@@ -71,7 +71,7 @@ def test_an_error_needs_no_closing_sentence(clock):
 
 def test_a_terminal_gets_a_bar():
     stream = io.StringIO()
-    console = Console(file=stream, force_terminal=True, width=120)
+    console = Console(file=stream, force_terminal=True, width=80)
     listener = progress.training_progress(console)
     listener.start(4, "training")
     listener.update(record(1), 61.0, 0.5)
@@ -79,7 +79,7 @@ def test_a_terminal_gets_a_bar():
     listener.stop(Outcome.CONVERGED)
     text = stream.getvalue()
     assert "38 %" in text
-    assert "1:01 left" in text
+    assert "1/4, loss -1.235, 1234 steps/s, 1:01 left" in text
     assert Outcome.CONVERGED.sentence in text
 
 

@@ -97,7 +97,8 @@ class Evaluation:
             findings.append(self.comparison.resimulation)
             if self.comparison.mismatch is not None:
                 findings.append(self.comparison.mismatch)
-        return [str(finding) for finding in findings]
+        verdict = f"The posterior is {'' if self.passed else 'not '}calibrated."
+        return [verdict, *(str(finding) for finding in findings)]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, for JSON."""

@@ -28,7 +28,7 @@ class TrainingBar:
         self._total = 1
         self._bar = Bar(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=12),
             TextColumn("{task.percentage:>3.0f} %"),
             TextColumn("{task.fields[status]}"),
             console=console,
@@ -48,7 +48,7 @@ class TrainingBar:
             self._bar.update(
                 self._task,
                 completed=record.epoch + fraction,
-                status=_status(record, self._total, time_left_seconds),
+                status=_short_status(record, self._total, time_left_seconds),
             )
 
     def stop(self, outcome: Outcome | None) -> None:
@@ -101,6 +101,15 @@ def _status(record: EpochRecord, total_epochs: int, time_left_seconds: float | N
     if time_left_seconds is not None:
         parts.append(f"at most {duration(time_left_seconds)} left")
     return ", ".join(parts)
+
+
+def _short_status(record: EpochRecord, total_epochs: int, time_left_seconds: float | None) -> str:
+    """The same in what eighty columns leave beside the bar."""
+    left = "" if time_left_seconds is None else f", {duration(time_left_seconds)} left"
+    return (
+        f"{record.epoch}/{total_epochs}, loss {record.validation_loss:.4g}, "
+        f"{record.steps_per_second:.0f} steps/s{left}"
+    )
 
 
 def duration(seconds: float) -> str:
