@@ -29,7 +29,6 @@ from retrodict.diagnostics import (
 )
 from retrodict.problems import get_problem
 from retrodict.solvers import ConditionalFlow
-from retrodict.training.devices import use_cpu_cores
 
 DATA = Path(os.environ.get("RETRODICT_DATA", Path(__file__).parents[2] / "shared" / "data"))
 SBIBM = {"two-moons": "two_moons", "linear-gaussian": "gaussian_linear"}
@@ -109,7 +108,6 @@ def main():
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--append", help="add the results to this file, one JSON object per line")
     arguments = parser.parse_args()
-    use_cpu_cores()
     for task in arguments.tasks:
         name, _, budget = task.partition(":")
         num_simulations = int(float(budget)) if budget else DEFAULT_BUDGET.get(name, 10_000)

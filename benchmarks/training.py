@@ -28,7 +28,7 @@ from retrodict.flows import SplineCoupling
 from retrodict.objectives import negative_log_likelihood
 from retrodict.problems import get_problem
 from retrodict.training import TrainingConfig, train
-from retrodict.training.devices import shared_mesh, use_cpu_cores
+from retrodict.training.mesh import shared_mesh
 
 BATCH_SIZE = 512
 FLOW = SplineCoupling(num_layers=8, width=128, depth=2, num_bins=10)
@@ -146,7 +146,6 @@ def main():
     parser.add_argument("--one-size", type=int)
     parser.add_argument("--json", help="write the numbers to this file")
     arguments = parser.parse_args()
-    use_cpu_cores()
     if arguments.one_size:
         one_size(arguments.one_size)
         return

@@ -9,6 +9,8 @@ Names are loaded where they are first used, so that `import retrodict` costs nex
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from retrodict._cores import use_cpu_cores
+
 if TYPE_CHECKING:
     from retrodict import (
         bijections as bijections,
@@ -73,6 +75,8 @@ if TYPE_CHECKING:
     from retrodict.variables import Variable as Variable
 
 __version__ = "0.1.0"
+
+use_cpu_cores()
 
 _NAMES_OF = {
     "bundle": ("load", "save"),

@@ -17,6 +17,7 @@ from retrodict.bijections import (
     AffineTransformer,
     BoundedToReal,
     Chain,
+    ComposedTransformer,
     Coupling,
     Invert,
     LinearRegression,
@@ -125,6 +126,7 @@ def bounded(lower, upper, softplus_scale=None):
 
 INF = np.inf
 SPLINE = RationalQuadraticTransformer(num_bins=4, bound=BOUND)
+AFFINE_SPLINE = ComposedTransformer(AffineTransformer(), SPLINE)
 SPLINE_KNOTS = (-BOUND, -BOUND / 2, BOUND / 2, BOUND)
 
 CONSTRUCTORS: dict[str, Case] = {
@@ -175,6 +177,7 @@ CONSTRUCTORS: dict[str, Case] = {
     "affine-coupling-residual": Case(coupling(AffineTransformer(), COND_DIM, 2, "residual")),
     "spline-coupling": Case(coupling(SPLINE, 0), knots=SPLINE_KNOTS),
     "spline-coupling-conditional": Case(coupling(SPLINE, COND_DIM), knots=SPLINE_KNOTS),
+    "affine-spline-coupling-conditional": Case(coupling(AFFINE_SPLINE, COND_DIM)),
     "affine-elementwise": Case(coupling(AffineTransformer(), 0, num_kept=0)),
     "chain-conditional": Case(chain),
     "invert": Case(lambda key: Invert(coupling(AffineTransformer(), 0)(key))),

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from retrodict import load
+from retrodict import Variable, load
+from retrodict.cli.fit import _never_negative
 
 
 def columns(table):
@@ -18,6 +19,15 @@ def test_names_units_and_bounds_are_kept(throws):
     assert [parameter.label for parameter in model.parameters_] == ["speed [m/s]", "angle [deg]"]
     assert [(p.lower, p.upper) for p in model.parameters_] == [(0, np.inf), (0, 90)]
     assert [observable.label for observable in model.observables_] == ["distance [m]", "time [s]"]
+
+
+def test_what_is_never_negative_in_the_table_stays_so(capsys):
+    variables = (Variable("mass"), Variable("charge"), Variable("heat", lower=-5.0))
+    causes = np.array([[0.0, -1.0, 1.0], [3.0, 2.0, 2.0]])
+    kept = _never_negative(variables, causes, "heat=-5:")
+    assert [variable.lower for variable in kept] == [0.0, -np.inf, -5.0]
+    assert "mass" in capsys.readouterr().err
+    assert _never_negative(variables, causes, "*=:")[0].lower == -np.inf
 
 
 def test_held_out_rows_are_rows_of_the_table_and_not_trained_on(throws, table):

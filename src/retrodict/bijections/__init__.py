@@ -15,6 +15,7 @@ from retrodict.bijections.transformers import (
     AbstractTransformer,
     AdditiveTransformer,
     AffineTransformer,
+    ComposedTransformer,
 )
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "AffineTransformer",
     "BoundedToReal",
     "Chain",
+    "ComposedTransformer",
     "Coupling",
     "Invert",
     "LinearRegression",

@@ -78,3 +78,34 @@ class AffineTransformer(AbstractTransformer):
 
     def _log_scale(self, parameters: Float[Array, " parameters"]) -> Scalar:
         return self.clamp * (2 / jnp.pi) * jnp.arctan(parameters[0] / self.clamp)
+
+
+class ComposedTransformer(AbstractTransformer):
+    """One transformer after another: z = second(first(x)).
+
+    An affine map before a spline brings every value into the spline's box, however far or
+    narrow its distribution: the spline is left the shape.
+    """
+
+    first: AbstractTransformer
+    second: AbstractTransformer
+
+    @property
+    def num_parameters(self) -> int:
+        return self.first.num_parameters + self.second.num_parameters
+
+    def forward_and_log_det(
+        self, x: Scalar, parameters: Float[Array, " parameters"]
+    ) -> tuple[Scalar, Scalar]:
+        of_first, of_second = jnp.split(parameters, [self.first.num_parameters])
+        x, log_det_first = self.first.forward_and_log_det(x, of_first)
+        z, log_det_second = self.second.forward_and_log_det(x, of_second)
+        return z, log_det_first + log_det_second
+
+    def inverse_and_log_det(
+        self, z: Scalar, parameters: Float[Array, " parameters"]
+    ) -> tuple[Scalar, Scalar]:
+        of_first, of_second = jnp.split(parameters, [self.first.num_parameters])
+        z, log_det_second = self.second.inverse_and_log_det(z, of_second)
+        x, log_det_first = self.first.inverse_and_log_det(z, of_first)
+        return x, log_det_first + log_det_second

@@ -1,12 +1,14 @@
 """`retrodict fit`: from a table of pairs to a checked posterior."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from retrodict.cli import options
+from retrodict.cli.console import say
 from retrodict.errors import ConfigurationError, TooFewRowsError
 from retrodict.variables import Variable, names_of
 
@@ -41,7 +43,8 @@ def fit(
         str | None,
         typer.Option(
             "--bounds",
-            help="What is possible; no draw leaves it. `*` stands for every cause.",
+            help="What is possible; no draw leaves it. `*` stands for every cause. Without a "
+            "word, a cause that is never negative in the table has the lower bound 0.",
             metavar="A=0:600,B=0:",
         ),
     ] = None,
@@ -84,6 +87,7 @@ def fit(
     parameters, observables = _variables(x, y, dict(columns or []), bounds)
     causes = as_matrix(select_columns(frame, names_of(parameters)), "x", parameters).values
     effects = as_matrix(select_columns(frame, names_of(observables)), "y", observables).values
+    parameters = _never_negative(parameters, causes, bounds)
 
     order = np.random.default_rng(seed).permutation(len(frame))
     num_held_out = round(test_fraction * len(frame))
@@ -141,6 +145,28 @@ def fit(
         resume=resume,
         json=json,
     )
+
+
+def _never_negative(
+    parameters: tuple[Variable, ...], causes: Any, bounds: str | None
+) -> tuple[Variable, ...]:
+    """Causes without stated bounds that are never negative in the table stay so: masses, times."""
+    from retrodict.tables import parse_bounds
+
+    stated = parse_bounds(bounds) if bounds is not None else {}
+    new = tuple(
+        variable
+        if variable.name in stated or _EVERY_CAUSE in stated or smallest < 0
+        else replace(variable, lower=0.0)
+        for variable, smallest in zip(parameters, causes.min(axis=0), strict=True)
+    )
+    changed = [after.name for before, after in zip(parameters, new, strict=True) if before != after]
+    if changed:
+        say(
+            f"never negative in the table, so never negative in a draw: {', '.join(changed)} "
+            f"(otherwise --bounds '{changed[0]}=:')"
+        )
+    return new
 
 
 def _variables(

@@ -13,6 +13,7 @@ from retrodict.bijections import (
     AdditiveTransformer,
     AffineTransformer,
     Chain,
+    ComposedTransformer,
     Coupling,
     Permutation,
     RationalQuadraticTransformer,
@@ -103,17 +104,25 @@ class RealNVP(AbstractCouplingFlow):
 class SplineCoupling(AbstractCouplingFlow):
     """Rational-quadratic neural spline flow, RQ-NSF (C) (Durkan et al. 2019, arXiv:1906.04032).
 
+    Before each spline stands an affine map from the same conditioner, which brings values into
+    the spline's box: a thin or far posterior then costs no bins.
+
     Args:
         num_bins: of each spline.
         bound: splines act on [-bound, bound]; outside, the identity.
+        clamp: bound of the log-scales of the affine maps.
     """
 
     name: ClassVar[str] = "spline-coupling"
     num_bins: int = 10
     bound: float = 5.0
+    clamp: float = 3.0
 
     def transformer(self) -> AbstractTransformer:
-        return RationalQuadraticTransformer(num_bins=self.num_bins, bound=self.bound)
+        return ComposedTransformer(
+            AffineTransformer(clamp=self.clamp),
+            RationalQuadraticTransformer(num_bins=self.num_bins, bound=self.bound),
+        )
 
 
 def coupling_orders(dim: int, num_layers: int, key: Key) -> list[np.ndarray]:

@@ -23,7 +23,7 @@ from retrodict.solvers.posterior import Posterior
 from retrodict.solvers.scaling import Scaling, fit_scaling, transform_names
 from retrodict.tables import as_matrix, check_observation, check_pairs, outside_range
 from retrodict.training import Outcome, Progress, TrainingResult, train
-from retrodict.training.devices import shared_mesh
+from retrodict.training.mesh import shared_mesh
 from retrodict.typing import Key
 from retrodict.variables import Variable, default_variables, names_of
 

@@ -1,0 +1,27 @@
+"""Every device that can share a batch."""
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+# Below this many rows a device waits longer for the others than it computes.
+_SMALLEST_SHARE = 64
+
+
+def shared_mesh(batch_size: int) -> Mesh | None:
+    """The devices of this process among which a batch of that size divides well.
+
+    Accelerators where there are any, else the cores of the processor (see `retrodict._cores`).
+
+    Args:
+        batch_size: rows per step.
+
+    Returns:
+        A mesh of as many devices as can take an equal share of at least 64 rows; None where
+        that is one.
+    """
+    devices = jax.local_devices()
+    for num in range(len(devices), 1, -1):
+        if batch_size % num == 0 and batch_size // num >= _SMALLEST_SHARE:
+            return Mesh(np.asarray(devices[:num]), ("batch",))
+    return None
