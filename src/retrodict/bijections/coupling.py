@@ -42,7 +42,7 @@ class Coupling(AbstractBijection):
         *,
         width: int = 128,
         depth: int = 2,
-        activation: str = "silu",
+        activation: str = "relu",
         conditioner: str = "mlp",
         key: Key,
     ) -> None:

@@ -42,7 +42,7 @@ class AbstractCouplingFlow(AbstractArchitecture, abc.ABC):
     num_layers: int = 8
     width: int = 128
     depth: int = 2
-    activation: str = "silu"
+    activation: str = "relu"
     conditioner: str = "mlp"
     unroll: int = 1
 

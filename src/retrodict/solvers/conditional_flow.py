@@ -305,8 +305,8 @@ class ConditionalFlow(BaseEstimator):
                 "Use 0.1.",
             )
         order = rng.permutation(num_rows)
-        # More than 10,000 rows judge an epoch no better, and are better trained on.
-        num_held_out = min(max(1, round(self.validation_fraction * num_rows)), 10_000)
+        # More than 5,000 rows judge an epoch no better, and are better trained on.
+        num_held_out = min(max(1, round(self.validation_fraction * num_rows)), 5_000)
         return order[:num_held_out], order[num_held_out:]
 
     def _chosen_architecture(self, num_rows: int) -> AbstractArchitecture:

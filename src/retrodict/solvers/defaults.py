@@ -18,11 +18,11 @@ def default_training(num_rows: int, **given: Any) -> TrainingConfig:
     batch_size = given.get("batch_size") or (256 if num_rows < 30_000 else 512)
     batch_size = min(batch_size, num_rows)
     steps_per_epoch = max(1, num_rows // batch_size)
-    num_steps = 2_000 if num_rows < 30_000 else 10_000
+    num_steps = 2_000 if num_rows < 30_000 else 8_000
     settings: dict[str, Any] = {
         "batch_size": batch_size,
         "max_epochs": min(400, max(1, round(num_steps / steps_per_epoch))),
-        "learning_rate": 1e-3,
+        "learning_rate": 5e-3,
         "patience": None,
     }
     settings |= {name: value for name, value in given.items() if value is not None}
