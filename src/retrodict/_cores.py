@@ -29,7 +29,8 @@ def use_cpu_cores() -> None:
         return
     import jax
 
-    if jax.config.jax_num_cpu_devices < 0:
+    # JAX makes its settings attributes at run time, where no type checker sees them.
+    if jax.config.jax_num_cpu_devices < 0:  # type: ignore[attr-defined]
         try:
             jax.config.update("jax_num_cpu_devices", wanted)
         except RuntimeError:

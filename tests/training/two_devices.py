@@ -6,12 +6,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from retrodict.training import TrainingConfig, train, train_online
+from retrodict.training.sharding import data_parallel, shared_by
 
 
 def loss(model, batch, key):
     x, y = batch
-    noisy = x + 0.01 * jax.random.normal(key, x.shape, x.dtype)
-    return jnp.mean((jax.vmap(model)(noisy) - y) ** 2)
+    return jnp.mean((jax.vmap(model)(x) - y) ** 2)
+
+
+def augment(batch, key):
+    x, y = batch
+    return x + 0.01 * jax.random.normal(key, x.shape, x.dtype), y
 
 
 def simulate(key):
@@ -29,7 +34,16 @@ held_out = (x[300:329], y[300:329])  # an odd number of rows, which does not div
 key = jax.random.key(2)
 
 one, two = (
-    train(model, loss, (x[:300], y[:300]), held_out, key=key, config=config, mesh=m)
+    train(
+        model,
+        loss,
+        (x[:300], y[:300]),
+        held_out,
+        key=key,
+        config=config,
+        augment=augment,
+        mesh=m,
+    )
     for m in (None, mesh)
 )
 one_online, two_online = (
@@ -46,3 +60,11 @@ for a, b in [(one, two), (one_online, two_online)]:
     assert a.best_epoch == b.best_epoch > 0
     assert len(q.sharding.device_set) == 2
     assert len(p.sharding.device_set) == 1
+
+# Randomness in the loss differs between the devices; what comes back is the average.
+drawn = jax.jit(
+    shared_by(data_parallel(mesh), lambda parameters, batch, key: jax.random.uniform(key))
+)
+own = [jax.random.uniform(jax.random.fold_in(key, i)) for i in range(2)]
+assert own[0] != own[1]
+np.testing.assert_allclose(drawn(x, x, key), (own[0] + own[1]) / 2, rtol=1e-6)

@@ -72,7 +72,9 @@ def train(
         checkpoint: file to resume from, if it exists, and to write to. It stays after success;
             `remove_checkpoint` deletes it.
         checkpoint_seconds: between two writes of it.
-        mesh: devices that share every batch.
+        mesh: devices that share every batch. Losses and gradients of the shares are averaged,
+            so the loss has to be a mean over rows; one that compares rows with each other,
+            like MMD, needs the batch in one place.
 
     Returns:
         The best model, how training ended, and its history. Ctrl-C ends training after the

@@ -10,6 +10,8 @@ of a call, time-out, interrupt, writing the checkpoint) must then be taken by pr
 broadcast, because all processes have to enter the same compiled calls.
 """
 
+from collections.abc import Callable
+
 import equinox as eqx
 import jax
 import numpy as np
@@ -17,6 +19,7 @@ from jax.sharding import AbstractMesh, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
 
 from retrodict.errors import ConfigurationError
+from retrodict.typing import Key
 
 _AXIS = "batch"
 
@@ -32,6 +35,31 @@ def replicate(tree: PyTree, mesh: Mesh | None) -> PyTree:
         return tree
     arrays, others = eqx.partition(tree, eqx.is_array)
     return eqx.combine(jax.device_put(arrays, NamedSharding(mesh, PartitionSpec())), others)
+
+
+def shared_by(
+    mesh: Mesh | None, function: Callable[[PyTree, PyTree, Key], PyTree]
+) -> Callable[[PyTree, PyTree, Key], PyTree]:
+    """The function of (parameters, batch, key), each device at its share of the batch.
+
+    The results are averaged over the devices, once, at the end: left to XLA's partitioner, a
+    scan over layers would have them talk after every layer. Each device gets a key of its own.
+    """
+    if mesh is None:
+        return function
+
+    def on_each(parameters: PyTree, batch: PyTree, key: Key) -> PyTree:
+        own_key = jax.random.fold_in(key, jax.lax.axis_index(_AXIS))
+        return jax.lax.pmean(function(parameters, batch, own_key), _AXIS)
+
+    everywhere, cut = PartitionSpec(), PartitionSpec(_AXIS)
+    return jax.shard_map(
+        on_each,
+        mesh=mesh,
+        in_specs=(everywhere, cut, everywhere),
+        out_specs=everywhere,
+        check_vma=False,
+    )
 
 
 def cut_batch(batch: PyTree, mesh: Mesh | None) -> PyTree:

@@ -11,7 +11,7 @@ from jaxtyping import PyTree
 from retrodict.errors import ConfigurationError
 from retrodict.training.optimiser import AdamW, global_norm
 from retrodict.training.schedule import Schedule
-from retrodict.training.sharding import cut_batch
+from retrodict.training.sharding import shared_by
 from retrodict.training.source import AbstractBatchSource
 from retrodict.training.state import TrainingState
 from retrodict.typing import Array, Int, Key, Scalar
@@ -106,15 +106,19 @@ def _step(
 ) -> TrainingState:
     key = jax.random.fold_in(program.key, state.step)
     batch_key, augment_key, loss_key = jax.random.split(key, 3)
-    batch = cut_batch(program.source.batch(window, position, batch_key), program.mesh)
+    batch = program.source.batch(window, position, batch_key)
     if program.augment is not None:
         batch = program.augment(batch, augment_key)
 
-    def objective(parameters: PyTree) -> Scalar:
-        model = eqx.combine(parameters, program.frozen)
-        return scalar_loss(program.loss, model, batch, loss_key)
+    def loss_and_gradient(parameters: PyTree, batch: PyTree, key: Key) -> tuple[Scalar, PyTree]:
+        def objective(parameters: PyTree) -> Scalar:
+            model = eqx.combine(parameters, program.frozen)
+            return scalar_loss(program.loss, model, batch, key)
 
-    loss, gradient = jax.value_and_grad(objective)(state.parameters)
+        return jax.value_and_grad(objective)(parameters)
+
+    shared = shared_by(program.mesh, loss_and_gradient)
+    loss, gradient = shared(state.parameters, batch, loss_key)
     norm = global_norm(gradient)
     good = jnp.isfinite(loss) & jnp.isfinite(norm)
 
