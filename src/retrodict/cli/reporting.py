@@ -5,9 +5,11 @@ from typing import Any
 
 from retrodict.cli.evaluate import NUM_COMPARED, Evaluation
 from retrodict.cli.run_folder import Record, RunFolder
+from retrodict.diagnostics import recovery
 from retrodict.problems.base import AbstractProblem
 from retrodict.report import ReportContent
 from retrodict.solvers import ConditionalFlow
+from retrodict.variables import names_of
 
 _NUM_SHOWN = 3
 
@@ -53,6 +55,8 @@ def _content(
     comparison = evaluation.comparison
     num = min(NUM_COMPARED, len(evaluation.held_out.x))
     shown = tuple(range(min(_NUM_SHOWN, num)))
+    draws = evaluation.draws[:num] if comparison is None else comparison.draws
+    truth = evaluation.held_out.x[:num]
     return ReportContent(
         title=_title(record),
         description=problem.description if problem is not None else _about_table(record),
@@ -60,8 +64,8 @@ def _content(
         observables=evaluation.observables,
         history=estimator.history_,
         outcome=estimator.outcome_.sentence,
-        truth=evaluation.held_out.x[:num],
-        draws=evaluation.draws[:num] if comparison is None else comparison.draws,
+        truth=truth,
+        draws=draws,
         observations=evaluation.held_out.y[:num],
         resimulated=None if comparison is None else comparison.resimulated,
         exact=None
@@ -70,7 +74,8 @@ def _content(
         shown=shown,
         calibration=evaluation.calibration,
         sbc=evaluation.ranks,
-        recovery=evaluation.recovery,
+        # Of the pairs that the page shows, so that picture and sentence agree.
+        recovery=recovery(draws, truth, names=names_of(evaluation.parameters)),
         resimulation_result=None if comparison is None else comparison.resimulation,
         metrics=_headline(estimator, evaluation),
         facts=_facts(record, estimator, evaluation),
