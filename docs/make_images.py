@@ -9,7 +9,7 @@ import numpy as np
 import retrodict
 
 IMAGES = Path(__file__).parent / "images"
-HAND = np.array([[0.0, 1.5]])
+HAND = np.array([[1.7, 0.0]])
 
 
 def main(run: str) -> None:
