@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 
 from retrodict.bijections import fit_linear_regression
 from retrodict.distributions import StandardNormal, Transformed
-from retrodict.errors import ConstantColumnError, NonFiniteError, ShapeError, TooFewRowsError
+from retrodict.errors import ConstantColumnError, NonFiniteError, ShapeError
 
 A = np.array([[1.0, 0.5, -0.3], [0.2, -2.0, 0.7]])
 PRIOR_MEAN = np.array([1.0, -2.0, 100.0])
@@ -82,13 +82,26 @@ def test_what_the_condition_determines_stays_finite():
     assert_allclose(draws[:, 0], x[:, 0], atol=1e-4)
 
 
-def test_duplicate_and_constant_conditions_change_nothing():
+def test_duplicate_and_constant_conditions_change_next_to_nothing():
     x, y = simulate(500, seed=4)
     plain = fit_linear_regression(x, y)
     padded = fit_linear_regression(x, np.column_stack([y, y[:, 0], np.full(500, 7.0)]))
     mean = plain.inverse(jnp.zeros(3), jnp.asarray(y[0], jnp.float32))
     same = padded.inverse(jnp.zeros(3), jnp.asarray([*y[0], y[0, 0], 7.0], jnp.float32))
-    assert_allclose(same, mean, rtol=1e-4)
+    # Twice the same weighs twice against the ridge, which is not quite zero.
+    assert_allclose(same, mean, rtol=1e-3)
+
+
+def test_more_conditions_than_rows_are_shrunk_and_not_learned_by_heart():
+    rng = np.random.default_rng(7)
+    y = rng.normal(size=(120, 100))
+    x = y[:, :1] + 0.5 * rng.normal(size=(120, 1))
+    bijection = fit_linear_regression(x[:60], y[:60])
+    z = jax.vmap(bijection.forward)(
+        jnp.asarray(x[60:], jnp.float32), jnp.asarray(y[60:], jnp.float32)
+    )
+    # A fit by heart would leave no residual in training, and so an enormous one afterwards.
+    assert 0.5 < np.std(z) < 2
 
 
 def test_nothing_in_it_is_trained():
@@ -99,8 +112,6 @@ def test_nothing_in_it_is_trained():
 
 def test_unfit_rows_are_refused():
     x, y = simulate(10, seed=6)
-    with pytest.raises(TooFewRowsError, match="more than 3 rows; got 3"):
-        fit_linear_regression(x[:3], y[:3])
     with pytest.raises(ShapeError, match="10 rows and 9"):
         fit_linear_regression(x, y[:9])
     with pytest.raises(ConstantColumnError):

@@ -68,7 +68,8 @@ def test_scaled_causes_are_white_and_unrelated_to_the_observation(fit):
     scaling, spread, _, y = fit
     u, c, _ = scaling.forward(spread, y)
     assert_allclose(np.cov(u.T), np.eye(5), atol=0.01)
-    assert_allclose(u.T @ c / len(u), 0, atol=1e-4)
+    # No more than chance gives unrelated columns, to which the ridge leaves their chance.
+    assert_allclose(u.T @ c / len(u), 0, atol=3 / np.sqrt(len(u)))
 
 
 def test_the_log_determinant_is_that_of_the_jacobian(fit):

@@ -174,7 +174,7 @@ def _compare(
     resimulated = simulated.reshape(*again.shape[:2], -1)
     exact = mismatch = None
     if isinstance(problem, AbstractReferencePosterior):
-        exact = _exact_draws(problem, y, key_exact)
+        exact = problem.exact_posterior_rows(key_exact, y, NUM_COMPARED_DRAWS)
         mismatch = mmd_per_observation(draws, exact)
     return Comparison(
         draws=draws,
@@ -183,21 +183,3 @@ def _compare(
         resimulated=resimulated,
         resimulation=resimulation_error(resimulated, y),
     )
-
-
-def _exact_draws(
-    problem: AbstractReferencePosterior, y: Float[np.ndarray, "rows cond"], key: Any
-) -> Float[np.ndarray, "rows draws dim"]:
-    import equinox as eqx
-    import jax
-    import jax.numpy as jnp
-
-    @eqx.filter_jit
-    def draw(problem: AbstractReferencePosterior, keys: Any, y: Any) -> Any:
-        # One observation after the other: an exact sampler may hold many proposals at once.
-        return jax.lax.map(
-            lambda pair: problem.exact_posterior(pair[0], pair[1], NUM_COMPARED_DRAWS), (keys, y)
-        )
-
-    keys = jax.random.split(key, len(y))
-    return np.asarray(draw(problem, keys, jnp.asarray(y, dtype=float)))
