@@ -100,11 +100,12 @@ def test_names_and_units():
 
 
 def test_bounds():
-    assert parse_bounds("cement=0:600,slag=0:,ash=:-1e2,water=-inf:3") == {
+    assert parse_bounds("cement=0:600,slag=0:,ash=:-1e2,water=-inf:3,heat=:") == {
         "cement": (0, 600),
         "slag": (0, math.inf),
         "ash": (-math.inf, -100),
         "water": (-math.inf, 3),
+        "heat": (-math.inf, math.inf),
     }
 
 
@@ -114,7 +115,6 @@ def test_bounds():
         ("a", ConfigurationError),
         ("a=", ConfigurationError),
         ("a=1", ConfigurationError),
-        ("a=:", ConfigurationError),
         ("a=1:2:3", ConfigurationError),
         ("a=2:1", ConfigurationError),
         ("a=1:1", ConfigurationError),

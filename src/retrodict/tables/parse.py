@@ -117,10 +117,10 @@ def _name_and_rest(part: str, text: str, example: str) -> tuple[str, str]:
 
 def _bounds(rest: str, name: str) -> tuple[float, float]:
     parts = [part.strip() for part in rest.split(":")]
-    if len(parts) != 2 or not any(parts):
+    if len(parts) != 2:
         raise ConfigurationError(
-            f"Bounds are `lower:upper`, one of which may be left out; got {rest!r} for `{name}`.",
-            f"Write e.g. `{name}=0:600`, `{name}=0:` or `{name}=:600`.",
+            f"Bounds are `lower:upper`, where an open side is left out; got {rest!r} for `{name}`.",
+            f"Write e.g. `{name}=0:600`, `{name}=0:`, or `{name}=:` for none.",
         )
     lower = _number(parts[0], name) if parts[0] else -math.inf
     upper = _number(parts[1], name) if parts[1] else math.inf
