@@ -33,6 +33,10 @@ def test_folding_undoes_spreading():
     assert_array_equal(masses.fold(spread), x)
     at_zero = x[:, 0] == 0
     assert (spread[at_zero, 0] < 0).all()
+    # What a flow puts between the strip and the smallest other value belongs to the point.
+    smallest = x[~at_zero, 0].min()
+    between = np.array([[0.4 * smallest, 0.5, 180.0], [0.6 * smallest, 0.5, 180.0]])
+    assert_allclose(masses.fold(between)[:, 0], [0, 0.6 * smallest])
     assert (spread[at_zero, 0] > masses.lower_edge[0]).all()
     assert_array_equal(spread[~at_zero, 0], x[~at_zero, 0])
     assert (spread[x[:, 1] == 1, 1] > 1).all()
@@ -43,7 +47,7 @@ def test_folding_undoes_spreading():
 
 def test_the_log_width_turns_density_into_probability():
     masses = find_point_masses(mixes(), LOWER, UPPER)
-    x = np.array([[0.0, 0.5, 180.0], [10.0, 0.5, 180.0], [0.0, 1.0, 180.0]])
+    x = np.array([[0.0, 0.5, 180.0], [100.0, 0.5, 180.0], [0.0, 1.0, 180.0]])
     expected = (
         np.log(masses.lower_width[0]),
         0.0,

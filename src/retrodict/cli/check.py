@@ -14,7 +14,7 @@ def check(
     run: options.Run,
     num_draws: Annotated[
         int, typer.Option("--num-draws", help="Per held-out observation.", min=20)
-    ] = 500,
+    ] = 300,
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> None:

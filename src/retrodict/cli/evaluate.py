@@ -24,7 +24,7 @@ from retrodict.problems.base import AbstractProblem, AbstractReferencePosterior
 from retrodict.solvers import ConditionalFlow
 from retrodict.variables import Variable, names_of
 
-NUM_DRAWS = 500
+NUM_DRAWS = 300
 NUM_COMPARED = 200
 NUM_COMPARED_DRAWS = 1000
 NUM_RESIMULATED_DRAWS = 100

@@ -20,7 +20,7 @@ def run(
     ] = 100_000,
     num_held_out: Annotated[
         int, typer.Option("--num-held-out", help="Further simulations, to check with.", min=20)
-    ] = 1000,
+    ] = 2000,
     output: options.Output = None,
     seed: options.Seed = 0,
     flow: options.Flow = None,

@@ -7,23 +7,36 @@ from typing import Any
 
 from retrodict.training import TrainingConfig
 
+_FEW, _MANY = 3_000, 30_000
+
 
 def default_flow_settings(num_rows: int) -> dict[str, Any]:
     """Width of a coupling flow: what the rows can determine without being learned by heart."""
-    return {"width": 64 if num_rows < 30_000 else 128}
+    return {"width": _by_rows(num_rows, 64, 64, 128)}
 
 
 def default_training(num_rows: int, **given: Any) -> TrainingConfig:
-    """Training settings for that many rows, with what the user has given in their place."""
-    batch_size = given.get("batch_size") or (256 if num_rows < 30_000 else 512)
+    """Training settings for that many rows, with what the user has given in their place.
+
+    Few rows are seen at most 100 times and with a weight decay inverse to their number, as a
+    prior on the weights has it; without, the flow learns them by heart.
+    """
+    batch_size = given.get("batch_size") or _by_rows(num_rows, 128, 256, 512)
     batch_size = min(batch_size, num_rows)
     steps_per_epoch = max(1, num_rows // batch_size)
-    num_steps = 2_000 if num_rows < 30_000 else 8_000
+    num_steps = _by_rows(num_rows, 2_000, 2_000, 8_000)
     settings: dict[str, Any] = {
         "batch_size": batch_size,
-        "max_epochs": min(400, max(1, round(num_steps / steps_per_epoch))),
+        "max_epochs": min(100, max(1, round(num_steps / steps_per_epoch))),
         "learning_rate": 5e-3,
+        "weight_decay": min(1.0, 1_000 / num_rows),
         "patience": None,
     }
     settings |= {name: value for name, value in given.items() if value is not None}
     return TrainingConfig(**settings)
+
+
+def _by_rows(num_rows: int, few: int, some: int, many: int) -> int:
+    if num_rows < _FEW:
+        return few
+    return some if num_rows < _MANY else many

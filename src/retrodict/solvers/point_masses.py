@@ -5,10 +5,12 @@ point is spread over a strip beyond the bound before training, and folded back a
 
     x~ = x                     where x is not at the bound
     x~ ~ U(bound - w, bound)   where it is            (for a lower bound)
-    x  = max(x~, bound)
+    x  = bound                 where x~ < bound + gap, else x~
 
 which is dequantisation (Theis et al. 2016, arXiv:1511.01844) for a distribution that is
-censored at its bound. The probability of the point is the mass of the strip.
+censored at its bound. The gap is half the distance from the bound to the nearest other
+training value: no flow ends exactly at the edge of the strip, and what it puts into the gap,
+where no value ever was, belongs to the point. The probability of the point is the mass below.
 """
 
 from dataclasses import dataclass
@@ -17,7 +19,7 @@ import numpy as np
 from jaxtyping import Float
 
 _SMALLEST_SHARE = 0.02
-_WIDTH = 0.5
+_WIDTH = 1.0
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,15 @@ class PointMasses:
     Attributes:
         lower, upper: the bounds, one per column, infinite where there are none.
         lower_width, upper_width: width of the strip beyond each bound; 0 without point mass.
+        lower_gap, upper_gap: what lies nearer to a bound with a point mass counts as at it.
     """
 
     lower: tuple[float, ...]
     upper: tuple[float, ...]
     lower_width: tuple[float, ...]
     upper_width: tuple[float, ...]
+    lower_gap: tuple[float, ...]
+    upper_gap: tuple[float, ...]
 
     @property
     def lower_edge(self) -> Float[np.ndarray, " dim"]:
@@ -68,18 +73,21 @@ class PointMasses:
         return (np.where(at_lower, log_lower, 0) + np.where(at_upper, log_upper, 0)).sum(axis=-1)
 
     def fold(self, spread: Float[np.ndarray, "... dim"]) -> Float[np.ndarray, "... dim"]:
-        """x: what lies in a strip is at its bound."""
-        return np.minimum(np.maximum(spread, self.lower), self.upper)
+        """x: what lies in a strip or its gap is at the bound."""
+        at_lower, at_upper = self._at(spread)
+        return np.where(at_lower, self.lower, np.where(at_upper, self.upper, spread))
 
     def _at(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        at_lower = (x == self.lower) & (np.asarray(self.lower_width) > 0)
-        at_upper = (x == self.upper) & (np.asarray(self.upper_width) > 0)
-        return at_lower, at_upper
+        at_lower = x <= np.asarray(self.lower) + np.asarray(self.lower_gap)
+        at_upper = x >= np.asarray(self.upper) - np.asarray(self.upper_gap)
+        return at_lower & (np.asarray(self.lower_width) > 0), at_upper & (
+            np.asarray(self.upper_width) > 0
+        )
 
     def _moved(self, x: np.ndarray, depth: np.ndarray) -> np.ndarray:
         at_lower, at_upper = self._at(x)
-        x = np.where(at_lower, x - depth * np.asarray(self.lower_width), x)
-        return np.where(at_upper, x + depth * np.asarray(self.upper_width), x)
+        x = np.where(at_lower, self.lower - depth * np.asarray(self.lower_width), x)
+        return np.where(at_upper, self.upper + depth * np.asarray(self.upper_width), x)
 
 
 def find_point_masses(
@@ -89,8 +97,8 @@ def find_point_masses(
 ) -> PointMasses:
     """The bounds at which at least 2 % of the rows lie exactly.
 
-    A strip is half a standard deviation of the other values wide, so that it and they are
-    of one scale.
+    A strip is one standard deviation of the other values wide, so that it and they are of one
+    scale.
     """
     scale = np.array(
         [_scale(column, *ends) for column, *ends in zip(x.T, lower, upper, strict=True)]
@@ -102,7 +110,14 @@ def find_point_masses(
         tuple(upper.tolist()),
         tuple(np.where(at_lower, _WIDTH * scale, 0).tolist()),
         tuple(np.where(at_upper, _WIDTH * scale, 0).tolist()),
+        tuple(np.where(at_lower, _gap(x - lower), 0).tolist()),
+        tuple(np.where(at_upper, _gap(upper - x), 0).tolist()),
     )
+
+
+def _gap(distances: Float[np.ndarray, "rows dim"]) -> Float[np.ndarray, " dim"]:
+    """Half the smallest distance that is not zero."""
+    return 0.5 * np.where(distances > 0, distances, np.inf).min(axis=0)
 
 
 def _scale(column: np.ndarray, lower: float, upper: float) -> float:

@@ -5,6 +5,7 @@ its digits while the network between works in single precision.
 """
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import equinox as eqx
@@ -92,10 +93,7 @@ class Scaling(eqx.Module):
         """JSON-able settings and arrays, enough for `from_state`."""
         masses = self.point_masses
         settings = {
-            "lower": list(masses.lower),
-            "upper": list(masses.upper),
-            "lower_width": list(masses.lower_width),
-            "upper_width": list(masses.upper_width),
+            **{field.name: list(getattr(masses, field.name)) for field in fields(PointMasses)},
             "softplus_scale": list(self.bounds.softplus_scale),
             "x_kinds": list(self.power_x.kinds),
             "x_scales": list(self.power_x.scales),
@@ -118,7 +116,7 @@ class Scaling(eqx.Module):
     def from_state(settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> "Scaling":
         """The scaling that `to_state` described."""
         masses = PointMasses(
-            *(tuple(settings[name]) for name in ("lower", "upper", "lower_width", "upper_width"))
+            **{field.name: tuple(settings[field.name]) for field in fields(PointMasses)}
         )
         with jax.enable_x64(True):
             return Scaling(
