@@ -87,7 +87,8 @@ def _title(record: Record) -> str:
     settings = record.settings
     if "problem" in settings:
         return str(settings["problem"])
-    return f"{', '.join(settings['parameters'])} from {', '.join(settings['observables'])}"
+    effects = [label.partition(" [")[0] for label in settings["observables"]]
+    return f"Causes of {', '.join(effects)}"
 
 
 def _about_table(record: Record) -> str:
