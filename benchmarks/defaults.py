@@ -1,4 +1,4 @@
-"""What the default flow and its training were chosen by.
+"""The default flow and its training beside variants that differ in one thing.
 
     python benchmarks/defaults.py                      # every variant, some 20 minutes
     python benchmarks/defaults.py --only default,silu

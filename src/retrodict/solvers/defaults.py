@@ -1,6 +1,6 @@
 """How large a flow, and how long to train it, for a number of training rows.
 
-One rule for all problems; `benchmarks/defaults.py` holds the comparison that chose it.
+One rule for all problems; `benchmarks/defaults.py` compares it with others.
 """
 
 from typing import Any
