@@ -12,6 +12,7 @@
     │   └── TableFormatError        a file that is not the table it claims to be
     ├── ConfigurationError (also ValueError)   a setting that makes no sense
     ├── ConditionError (also ValueError)   a condition given to a model without one, or missing
+    ├── ConvergenceError        a numerical inverse or an ODE missed its tolerance
     ├── SimulationError             a simulator raised, or returned what it should not
     ├── TrainingError
     │   ├── DivergenceError         the loss stayed non-finite
@@ -89,6 +90,10 @@ class ConfigurationError(RetrodictError, ValueError):
 
 class ConditionError(RetrodictError, ValueError):
     """A condition was given to a model without one, or is missing."""
+
+
+class ConvergenceError(RetrodictError):
+    """A numerical inverse or an ODE did not reach its tolerance."""
 
 
 class SimulationError(RetrodictError):

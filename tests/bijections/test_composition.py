@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from bijection_registry import COND_DIM, DIM, affine, coupling
+from bijection_case import COND_DIM, DIM
+from cases_basic import affine, coupling
 from numpy.testing import assert_allclose
 
 from retrodict.bijections import AffineTransformer, Chain, Permutation, Repeat

@@ -10,7 +10,9 @@ from retrodict.bijections.linear_regression import LinearRegression, fit_linear_
 from retrodict.bijections.orthogonal import RandomOrthogonal
 from retrodict.bijections.permutation import Permutation
 from retrodict.bijections.power import PowerTransform, choose_transforms
+from retrodict.bijections.randomness import Randomness, is_random, renew_randomness
 from retrodict.bijections.rational_quadratic import RationalQuadraticTransformer
+from retrodict.bijections.tolerance import Tolerance, without_throw
 from retrodict.bijections.transformers import (
     AbstractTransformer,
     AdditiveTransformer,
@@ -34,10 +36,15 @@ __all__ = [
     "Permutation",
     "PowerTransform",
     "RandomOrthogonal",
+    "Randomness",
     "RationalQuadraticTransformer",
     "Repeat",
+    "Tolerance",
     "choose_transforms",
     "fit_linear_regression",
     "initialise_actnorm",
+    "is_random",
+    "renew_randomness",
     "standardise",
+    "without_throw",
 ]

@@ -15,13 +15,18 @@ class AbstractBijection(eqx.Module):
     x = f^-1(z). `vmap` at the edge maps a batch.
 
     Attributes:
-        shape: of one example.
+        shape: of one x.
         cond_shape: of one condition, or None where the map does not depend on one. A map
             without a condition accepts and ignores the condition of the chain it stands in.
     """
 
     shape: eqx.AbstractVar[tuple[int, ...]]
     cond_shape: eqx.AbstractVar[tuple[int, ...] | None]
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        """Shape of one z: that of x, except where entries are rearranged (squeezed images)."""
+        return self.shape
 
     @abc.abstractmethod
     def forward_and_log_det(

@@ -1,6 +1,7 @@
 """Bijections made of bijections."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import equinox as eqx
 import jax
@@ -24,17 +25,22 @@ class Chain(AbstractBijection):
     def __init__(self, bijections: Sequence[AbstractBijection]) -> None:
         if not bijections:
             raise ConfigurationError("A chain needs at least one bijection; got none.")
-        shapes = {bijection.shape for bijection in bijections}
         cond_shapes = {b.cond_shape for b in bijections if b.cond_shape is not None}
-        if len(shapes) > 1 or len(cond_shapes) > 1:
+        fits = all(a.out_shape == b.shape for a, b in pairwise(bijections))
+        if not fits or len(cond_shapes) > 1:
+            shapes = ", ".join(f"{b.shape} to {b.out_shape}" for b in bijections)
             raise ConfigurationError(
-                f"The links of a chain must agree; got shapes {sorted(shapes)} and condition "
+                f"The links of a chain must agree; got shapes {shapes} and condition "
                 f"shapes {sorted(cond_shapes)}.",
                 "Build every link with the same `dim` and `cond_dim`.",
             )
         self.bijections = tuple(bijections)
-        self.shape = shapes.pop()
+        self.shape = bijections[0].shape
         self.cond_shape = cond_shapes.pop() if cond_shapes else None
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        return self.bijections[-1].out_shape
 
     def forward_and_log_det(
         self, x: Float[Array, "..."], condition: Float[Array, "..."] | None = None
@@ -64,8 +70,12 @@ class Invert(AbstractBijection):
 
     def __init__(self, bijection: AbstractBijection) -> None:
         self.bijection = bijection
-        self.shape = bijection.shape
+        self.shape = bijection.out_shape
         self.cond_shape = bijection.cond_shape
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        return self.bijection.shape
 
     def forward_and_log_det(
         self, x: Float[Array, "..."], condition: Float[Array, "..."] | None = None
@@ -82,8 +92,8 @@ class Repeat(AbstractBijection):
     """A deep stack of equal layers, applied by `lax.scan`: compile time does not grow with it.
 
     Args:
-        make_layer: builds one layer from a key; all layers must have the same structure.
-        num_layers: how many.
+        layers: first applied to x first; all must have the same structure, and no layer may
+            change the shape.
         unroll: layers per scan iteration, as in `lax.scan`.
     """
 
@@ -96,6 +106,12 @@ class Repeat(AbstractBijection):
     def __init__(self, layers: Sequence[AbstractBijection], unroll: int = 1) -> None:
         if not layers:
             raise ConfigurationError("A stack needs at least one layer; got none.")
+        if any(layer.out_shape != layers[0].shape for layer in layers):
+            raise ConfigurationError(
+                "A stack needs layers that keep the shape "
+                f"{layers[0].shape}; got {sorted({layer.out_shape for layer in layers})}.",
+                "Put layers that change the shape into a `Chain`.",
+            )
         arrays, static = zip(*(eqx.partition(layer, eqx.is_array) for layer in layers), strict=True)
         self.layers = eqx.combine(jax.tree.map(lambda *a: jnp.stack(a), *arrays), static[0])
         self.num_layers = len(layers)

@@ -83,4 +83,5 @@ class Coupling(AbstractBijection):
             known = kept
         else:
             known = jnp.concatenate([kept, require_condition(condition, self.cond_shape)])
-        return self.network(known).reshape(-1, self.transformer.num_parameters)
+        parameters = self.network(known).reshape(-1, self.transformer.num_parameters)
+        return self.transformer.tie(parameters)

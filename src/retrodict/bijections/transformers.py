@@ -20,6 +20,16 @@ class AbstractTransformer(eqx.Module):
     def num_parameters(self) -> int:
         """Unconstrained numbers that set the map."""
 
+    def tie(
+        self, parameters: Float[Array, "entries parameters"]
+    ) -> Float[Array, "entries parameters"]:
+        """The parameters of all entries that one layer moves, where they depend on each other.
+
+        Each entry is transformed alone, by its row of what this returns: by default, of what
+        the network gave.
+        """
+        return parameters
+
     @abc.abstractmethod
     def forward_and_log_det(
         self, x: Scalar, parameters: Float[Array, " parameters"]
@@ -93,6 +103,12 @@ class ComposedTransformer(AbstractTransformer):
     @property
     def num_parameters(self) -> int:
         return self.first.num_parameters + self.second.num_parameters
+
+    def tie(
+        self, parameters: Float[Array, "entries parameters"]
+    ) -> Float[Array, "entries parameters"]:
+        of_first, of_second = jnp.split(parameters, [self.first.num_parameters], axis=1)
+        return jnp.concatenate([self.first.tie(of_first), self.second.tie(of_second)], axis=1)
 
     def forward_and_log_det(
         self, x: Scalar, parameters: Float[Array, " parameters"]

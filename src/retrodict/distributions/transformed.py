@@ -24,9 +24,10 @@ class Transformed(AbstractDistribution):
     cond_shape: tuple[int, ...] | None = eqx.field(static=True)
 
     def __init__(self, base: AbstractDistribution, bijection: AbstractBijection) -> None:
-        if base.shape != bijection.shape:
+        if base.shape != bijection.out_shape:
             raise ConfigurationError(
-                f"Base and bijection must have one shape; got {base.shape} and {bijection.shape}."
+                f"A bijection must end in the shape of its base, {base.shape}; got "
+                f"{bijection.out_shape}."
             )
         self.base = base
         self.bijection = bijection

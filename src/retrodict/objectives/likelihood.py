@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from retrodict.bijections import is_random, renew_randomness
 from retrodict.distributions.base import AbstractDistribution
 from retrodict.typing import Array, Float, Key, Scalar
 
@@ -21,8 +22,14 @@ def negative_log_likelihood(
     Args:
         distribution: of one example x given one condition.
         batch: rows of x, and of the condition or None without one.
-        key: unused, because the likelihood is not random; every objective takes one.
+        key: of the random numbers of a flow that estimates its log-determinant, independent
+            for each row; unused otherwise.
     """
-    del key
     x, condition = batch
-    return -jnp.mean(jax.vmap(distribution.log_prob)(x, condition))
+    if not is_random(distribution):
+        return -jnp.mean(jax.vmap(distribution.log_prob)(x, condition))
+
+    def log_prob(x: Float[Array, "..."], condition: Float[Array, "..."] | None, key: Key) -> Scalar:
+        return renew_randomness(distribution, key).log_prob(x, condition)
+
+    return -jnp.mean(jax.vmap(log_prob)(x, condition, jax.random.split(key, len(x))))
