@@ -9,6 +9,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from small_settings import small_settings
 
 from retrodict.errors import ConditionError, ConfigurationError
 from retrodict.flows import ARCHITECTURES, get_architecture
@@ -22,7 +23,7 @@ every_architecture = pytest.mark.parametrize("name", ARCHITECTURES)
 def build(name, dim, cond_dim, key=0):
     """A small flow whose parameters are not zero: a new one is the identity."""
     key_build, key_noise = jr.split(jr.key(key))
-    architecture = get_architecture(name, num_layers=2, width=8, depth=1)
+    architecture = get_architecture(name, **small_settings(name))
     flow = architecture.build(dim, cond_dim, key=key_build)
     arrays, static = eqx.partition(flow, eqx.is_inexact_array)
     leaves, structure = jax.tree.flatten(arrays)

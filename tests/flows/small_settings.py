@@ -1,0 +1,12 @@
+"""Settings that make each architecture small enough to be tested in seconds."""
+
+from typing import Any
+
+DEFAULT: dict[str, Any] = {"num_layers": 2, "width": 8, "depth": 1}
+
+SMALL: dict[str, dict[str, Any]] = {}
+
+
+def small_settings(name: str) -> dict[str, Any]:
+    """Those of one architecture: its own entry of `SMALL`, or `DEFAULT`."""
+    return SMALL.get(name, DEFAULT)
