@@ -21,7 +21,7 @@ from retrodict.diagnostics import (
 )
 from retrodict.errors import OutsideTrainingRangeWarning
 from retrodict.problems.base import AbstractProblem, AbstractReferencePosterior
-from retrodict.solvers import ConditionalFlow
+from retrodict.solvers import AbstractAmortisedSolver
 from retrodict.variables import Variable, names_of
 
 NUM_DRAWS = 300
@@ -116,7 +116,7 @@ class Evaluation:
 
 
 def evaluate(
-    estimator: ConditionalFlow,
+    estimator: AbstractAmortisedSolver,
     held_out: HeldOut,
     problem: AbstractProblem | None = None,
     *,
@@ -151,7 +151,7 @@ def evaluate(
 
 
 def posterior_draws(
-    estimator: ConditionalFlow, y: Float[np.ndarray, "rows cond"], num_draws: int, seed: int
+    estimator: AbstractAmortisedSolver, y: Float[np.ndarray, "rows cond"], num_draws: int, seed: int
 ) -> Float[np.ndarray, "rows draws dim"]:
     """Draws from the posterior of each row of `y`."""
     with warnings.catch_warnings():
@@ -162,7 +162,7 @@ def posterior_draws(
 
 
 def _compare(
-    estimator: ConditionalFlow, held_out: HeldOut, problem: AbstractProblem, seed: int
+    estimator: AbstractAmortisedSolver, held_out: HeldOut, problem: AbstractProblem, seed: int
 ) -> Comparison:
     import jax
 

@@ -5,12 +5,14 @@ import numpy as np
 from retrodict.cli.evaluate import HeldOut
 from retrodict.cli.run_folder import RunFolder
 from retrodict.errors import BundleCorruptedError
-from retrodict.solvers import ConditionalFlow
+from retrodict.solvers import AbstractAmortisedSolver
 from retrodict.tables import read_table, write_table
 from retrodict.variables import names_of
 
 
-def write_held_out(folder: RunFolder, estimator: ConditionalFlow, held_out: HeldOut) -> None:
+def write_held_out(
+    folder: RunFolder, estimator: AbstractAmortisedSolver, held_out: HeldOut
+) -> None:
     """Write the pairs as a table with the model's names."""
     import pandas as pd
 
@@ -20,7 +22,7 @@ def write_held_out(folder: RunFolder, estimator: ConditionalFlow, held_out: Held
     write_table(frame, folder.held_out, force=True)
 
 
-def read_held_out(folder: RunFolder, estimator: ConditionalFlow) -> HeldOut:
+def read_held_out(folder: RunFolder, estimator: AbstractAmortisedSolver) -> HeldOut:
     """Read the pairs back.
 
     Raises:
@@ -38,5 +40,5 @@ def read_held_out(folder: RunFolder, estimator: ConditionalFlow) -> HeldOut:
     return HeldOut(x=values[:, :dim], y=values[:, dim:])
 
 
-def _columns(estimator: ConditionalFlow) -> list[str]:
+def _columns(estimator: AbstractAmortisedSolver) -> list[str]:
     return names_of([*estimator.parameters_, *estimator.observables_])

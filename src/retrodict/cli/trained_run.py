@@ -9,7 +9,7 @@ from retrodict.cli.held_out import read_held_out
 from retrodict.cli.run_folder import Record, RunFolder
 from retrodict.problems import get_problem
 from retrodict.problems.base import AbstractProblem
-from retrodict.solvers import ConditionalFlow
+from retrodict.solvers import AbstractAmortisedSolver
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class TrainedRun:
 
     folder: RunFolder
     record: Record
-    estimator: ConditionalFlow
+    estimator: AbstractAmortisedSolver
     held_out: HeldOut
     problem: AbstractProblem | None
 

@@ -1,39 +1,16 @@
 """Neural posterior estimation by a conditional normalizing flow."""
 
-import hashlib
-import warnings
-from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import ClassVar
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
-import numpy as np
-from sklearn.base import BaseEstimator
-
-from retrodict.distributions import Transformed
-from retrodict.errors import ConfigurationError, NotFittedError, OutsideTrainingRangeWarning
 from retrodict.flows import AbstractArchitecture, get_architecture
 from retrodict.objectives import negative_log_likelihood
-from retrodict.problems.base import AbstractProblem
+from retrodict.solvers.amortised import AbstractAmortisedSolver
 from retrodict.solvers.defaults import default_flow_settings, default_training
-from retrodict.solvers.posterior import Posterior
-from retrodict.solvers.scaling import Scaling, fit_scaling, transform_names
-from retrodict.tables import as_matrix, check_observation, check_pairs, outside_range
-from retrodict.training import Outcome, Progress, TrainingResult, train
-from retrodict.training.mesh import shared_mesh
-from retrodict.typing import Key
-from retrodict.variables import Variable, default_variables, names_of
-
-if TYPE_CHECKING:
-    import pandas  # noqa: ICN001 (beartype resolves the full name at run time)
-
-_FEWEST_ROWS = 50
+from retrodict.training import TrainingConfig
+from retrodict.training.step import Loss
 
 
-class ConditionalFlow(BaseEstimator):
+class ConditionalFlow(AbstractAmortisedSolver):
     """Learns p(x | y) from pairs (x, y) by maximum likelihood, for all observations at once.
 
     A normalizing flow over x, conditional on y, minimises the mean of -log q(x | y) over
@@ -60,6 +37,8 @@ class ConditionalFlow(BaseEstimator):
         n_features_in_: columns of y.
     """
 
+    _loss_is_likelihood: ClassVar[bool] = True
+
     def __init__(
         self,
         flow: str | AbstractArchitecture = "spline-coupling",
@@ -83,190 +62,17 @@ class ConditionalFlow(BaseEstimator):
         self.validation_fraction = validation_fraction
         self.random_state = random_state
 
-    def fit(
-        self,
-        x: Any,
-        y: Any,
-        *,
-        parameters: Sequence[Variable] | None = None,
-        observables: Sequence[Variable] | None = None,
-        progress: Progress | None = None,
-        checkpoint: Path | None = None,
-    ) -> "ConditionalFlow":
-        """Learns from pairs: row i of `y` was observed when row i of `x` was the cause.
+    def _objective(self) -> Loss:
+        return negative_log_likelihood
 
-        Args:
-            x: causes, (rows, dim): array or DataFrame, whose names are kept.
-            y: effects, (rows, cond): likewise.
-            parameters: names, units and bounds of the columns of x.
-            observables: the same for y.
-            progress: is told how training goes.
-            checkpoint: file from which a killed fit of the same data goes on, bit for bit.
-
-        Returns:
-            The fitted estimator. After Ctrl-C it holds the best model so far, and `outcome_`
-            says so.
-
-        Raises:
-            DataError: NaN, text, constant columns, rows that do not match, too few rows.
-            TrainingError: the loss stayed non-finite.
-        """
-        x_matrix = as_matrix(x, "x", parameters)
-        y_matrix = as_matrix(y, "y", observables)
-        check_pairs(x_matrix, y_matrix, _FEWEST_ROWS)
-        self.parameters_ = _variables(parameters, x_matrix.names, "x", x_matrix.values.shape[1])
-        self.observables_ = _variables(observables, y_matrix.names, "y", y_matrix.values.shape[1])
-        self._learn(x_matrix.values, y_matrix.values, progress, checkpoint)
-        return self
-
-    def fit_problem(
-        self,
-        problem: AbstractProblem,
-        *,
-        num_simulations: int = 10_000,
-        progress: Progress | None = None,
-        checkpoint: Path | None = None,
-    ) -> "ConditionalFlow":
-        """Simulates pairs from a problem's prior and learns from them.
-
-        Args:
-            problem: prior and simulator.
-            num_simulations: how many pairs.
-            progress: as in `fit`.
-            checkpoint: as in `fit`.
-        """
-        x, y = problem.simulations(jax.random.key(self.random_state), num_simulations)
-        return self.fit(
-            x,
-            y,
-            parameters=problem.parameters,
-            observables=problem.observables,
-            progress=progress,
-            checkpoint=checkpoint,
-        )
-
-    def retrodict(self, y: Any) -> Posterior:
-        """The posterior p(x | y) of one observation, or of a batch of them.
-
-        Args:
-            y: one observation as vector, dict or Series; a batch as (observations, cond)
-                array or DataFrame.
-
-        Warns:
-            OutsideTrainingRangeWarning: an observation unlike all training data, with how far.
-
-        Raises:
-            NotFittedError: before `fit`.
-            DataError: wrong length or names, NaN.
-        """
-        self._require_fitted()
-        values, is_single = check_observation(y, self.observables_)
-        outside = outside_range(
-            values,
-            np.asarray(self._scaling.y_lower),
-            np.asarray(self._scaling.y_upper),
-            names_of(self.observables_),
-        )
-        if outside is not None:
-            _warn(outside)
-        return Posterior(
-            self._flow,
-            self._scaling,
-            values,
-            is_single=is_single,
-            parameters=self.parameters_,
-            observables=self.observables_,
-            random_state=self.random_state,
-        )
-
-    @property
-    def scaling_(self) -> "pandas.DataFrame":
-        """What was done to each column before the flow saw it, decided from training data."""
-        import pandas as pd
-
-        self._require_fitted()
-        of_x, of_y = transform_names(self._scaling)
-        return pd.DataFrame(
-            {
-                "variable": names_of(self.parameters_) + names_of(self.observables_),
-                "role": ["parameter"] * len(of_x) + ["observable"] * len(of_y),
-                "transform": of_x + of_y,
-            }
-        )
-
-    @property
-    def num_parameters_(self) -> int:
-        """Trained numbers in the flow."""
-        self._require_fitted()
-        leaves = jax.tree.leaves(eqx.filter(self._flow, eqx.is_inexact_array))
-        return sum(leaf.size for leaf in leaves)
-
-    def to_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """JSON-able settings and arrays, enough for `from_state`."""
-        self._require_fitted()
-        scaling, arrays = self._scaling.to_state()
-        leaves = jax.tree.leaves(eqx.filter(self._flow, eqx.is_array))
-        arrays |= {f"flow.{i}": np.asarray(leaf) for i, leaf in enumerate(leaves)}
-        hyperparameters = self.get_params(deep=False)
+    def _chosen_architecture(self, num_rows: int) -> AbstractArchitecture:
         if isinstance(self.flow, AbstractArchitecture):
-            hyperparameters["flow"] = _described(self.flow)
-        state = {
-            "hyperparameters": hyperparameters,
-            "architecture": _described(self._architecture),
-            "parameters": [asdict(variable) for variable in self.parameters_],
-            "observables": [asdict(variable) for variable in self.observables_],
-            "scaling": scaling,
-            "history": self.history_.astype(object)
-            .where(self.history_.notna(), None)
-            .to_dict("list"),
-            "outcome": self.outcome_.value,
-            "num_rows": self.num_rows_,
-            "data_sha256": self.data_sha256_,
-        }
-        return state, arrays
+            return self.flow
+        return get_architecture(self.flow, **default_flow_settings(num_rows))
 
-    @classmethod
-    def from_state(cls, state: dict[str, Any], arrays: dict[str, np.ndarray]) -> "ConditionalFlow":
-        """The estimator that `to_state` described."""
-        import pandas as pd
-
-        hyperparameters = dict(state["hyperparameters"])
-        if isinstance(hyperparameters["flow"], dict):
-            hyperparameters["flow"] = get_architecture(**hyperparameters["flow"])
-        self = cls(**hyperparameters)
-        self.parameters_ = tuple(Variable(**variable) for variable in state["parameters"])
-        self.observables_ = tuple(Variable(**variable) for variable in state["observables"])
-        self.history_ = pd.DataFrame(state["history"]).astype({"training_loss": float})
-        self.outcome_ = Outcome(state["outcome"])
-        self.num_rows_ = state["num_rows"]
-        self.data_sha256_ = state["data_sha256"]
-        self.n_features_in_ = len(self.observables_)
-        self._architecture = get_architecture(**state["architecture"])
-        self._scaling = Scaling.from_state(state["scaling"], arrays)
-        skeleton = self._build(jax.random.key(0))
-        leaves, treedef = jax.tree.flatten(eqx.filter(skeleton, eqx.is_array))
-        loaded = [jnp.asarray(arrays[f"flow.{i}"]) for i in range(len(leaves))]
-        weights = jax.tree.unflatten(treedef, loaded)
-        self._flow = eqx.combine(weights, eqx.filter(skeleton, eqx.is_array, inverse=True))
-        return self
-
-    def _learn(
-        self,
-        x: np.ndarray,
-        y: np.ndarray,
-        progress: Progress | None,
-        checkpoint: Path | None,
-    ) -> None:
-        num_rows = len(x)
-        key_build, key_train = jax.random.split(jax.random.key(self.random_state))
-        rng = np.random.default_rng(self.random_state)
-        held_out, used = self._split(num_rows, rng)
-        scaling, spread = fit_scaling(x[used], y[used], self.parameters_, rng)
-        spread_held_out = scaling.point_masses.spread(x[held_out], rng)
-        self._scaling = scaling
-        self._architecture = self._chosen_architecture(len(used))
-        config = default_training(
-            len(used),
+    def _chosen_training(self, num_rows: int) -> TrainingConfig:
+        return default_training(
+            num_rows,
             max_epochs=self.max_epochs,
             max_seconds=self.max_seconds,
             batch_size=self.batch_size,
@@ -274,73 +80,3 @@ class ConditionalFlow(BaseEstimator):
             patience=self.patience,
             weight_decay=self.weight_decay,
         )
-        u, c, log_det = scaling.forward(spread, y[used])
-        u_held_out, c_held_out, log_det_held_out = scaling.forward(spread_held_out, y[held_out])
-        result: TrainingResult = train(
-            self._build(key_build),
-            negative_log_likelihood,
-            (np.float32(u), np.float32(c)),
-            (np.float32(u_held_out), np.float32(c_held_out)),
-            key=key_train,
-            config=config,
-            progress=progress,
-            checkpoint=checkpoint,
-            mesh=shared_mesh(config.batch_size),
-        )
-        self._flow = result.model
-        history = result.to_frame()
-        # The loss in the user's units: -log p(x | y), not -log p(u | c).
-        history["training_loss"] -= log_det.mean()
-        history["validation_loss"] -= log_det_held_out.mean()
-        self.history_ = history
-        self.outcome_ = result.outcome
-        self.num_rows_ = num_rows
-        self.n_features_in_ = y.shape[1]
-        self.data_sha256_ = hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()
-
-    def _split(self, num_rows: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        if not 0 < self.validation_fraction < 1:
-            raise ConfigurationError(
-                f"`validation_fraction` must lie between 0 and 1; got {self.validation_fraction}.",
-                "Use 0.1.",
-            )
-        order = rng.permutation(num_rows)
-        # More than 5,000 rows judge an epoch no better, and are better trained on.
-        num_held_out = min(max(1, round(self.validation_fraction * num_rows)), 5_000)
-        return order[:num_held_out], order[num_held_out:]
-
-    def _chosen_architecture(self, num_rows: int) -> AbstractArchitecture:
-        if isinstance(self.flow, AbstractArchitecture):
-            return self.flow
-        return get_architecture(self.flow, **default_flow_settings(num_rows))
-
-    def _build(self, key: Key) -> Transformed:
-        return self._architecture.build(len(self.parameters_), len(self.observables_), key=key)
-
-    def _require_fitted(self) -> None:
-        if not self.__sklearn_is_fitted__():
-            raise NotFittedError(
-                "This ConditionalFlow has not learned anything yet.",
-                "Call `fit(x, y)` or `fit_problem(problem)` first.",
-            )
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return "_flow" in vars(self)
-
-
-def _variables(
-    given: Sequence[Variable] | None, names: tuple[str, ...] | None, prefix: str, num: int
-) -> tuple[Variable, ...]:
-    if given is not None:
-        return tuple(given)
-    if names is not None:
-        return tuple(Variable(name) for name in names)
-    return default_variables(prefix, num)
-
-
-def _described(architecture: AbstractArchitecture) -> dict[str, Any]:
-    return {"name": architecture.name, **asdict(architecture)}
-
-
-def _warn(sentence: str) -> None:
-    warnings.warn(sentence, OutsideTrainingRangeWarning, stacklevel=3)

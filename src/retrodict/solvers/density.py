@@ -14,6 +14,7 @@ import optimistix as optx
 from jaxtyping import Float
 
 from retrodict.distributions import Transformed
+from retrodict.errors import ConvergenceError
 from retrodict.solvers.scaling import Scaling
 from retrodict.typing import Array, Int, Key
 
@@ -33,6 +34,7 @@ def draws(
         rows,
         which,
     )
+    _refuse_failures(u, rows, "draws")
     return u.reshape(num_observations, num_draws, -1)
 
 
@@ -42,11 +44,13 @@ def log_prob(
     condition: Float[np.ndarray, "rows cond"],
 ) -> Float[np.ndarray, " rows"]:
     """Log-density of each row under its condition."""
-    return _in_blocks(
+    found = _in_blocks(
         lambda u, c: _log_prob_rows(flow, u, c),
         np.asarray(u, np.float32),
         np.asarray(condition, np.float32),
     )
+    _refuse_failures(found, np.arange(len(found)), "densities")
+    return found
 
 
 def modes(
@@ -62,6 +66,21 @@ def modes(
         )
         return np.asarray(
             _modes(double, scaling, jnp.asarray(u, float), jnp.asarray(condition, float))
+        )
+
+
+def _refuse_failures(
+    values: Float[np.ndarray, "rows ..."], row: Int[np.ndarray, " rows"], what: str
+) -> None:
+    """NaN is how a model says that a numerical inverse or an ODE missed its tolerance."""
+    failed = np.isnan(values).reshape(len(values), -1).any(axis=1)
+    if failed.any():
+        raise ConvergenceError(
+            f"{failed.sum():,} of {len(values):,} {what} did not converge, the first of row "
+            f"{row[failed.argmax()]}: a numerical inverse or an ODE missed its tolerance.",
+            "Observations far outside the training data do this, and so do flows that were not "
+            "trained long enough; otherwise give the architecture more `max_steps` or a larger "
+            "tolerance.",
         )
 
 

@@ -1,0 +1,70 @@
+"""An amortised solver as plain values and arrays, and back."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from retrodict.flows import AbstractArchitecture, get_architecture
+from retrodict.solvers.scaling import Scaling
+from retrodict.training import Outcome
+from retrodict.variables import Variable
+
+if TYPE_CHECKING:
+    from retrodict.solvers.amortised import AbstractAmortisedSolver
+
+
+def to_state(solver: "AbstractAmortisedSolver") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Everything that a fitted solver has learned and chosen."""
+    scaling, arrays = solver._scaling.to_state()
+    leaves = jax.tree.leaves(eqx.filter(solver._flow, eqx.is_array))
+    arrays |= {f"flow.{i}": np.asarray(leaf) for i, leaf in enumerate(leaves)}
+    hyperparameters = solver.get_params(deep=False)
+    if isinstance(hyperparameters["flow"], AbstractArchitecture):
+        hyperparameters["flow"] = _described(hyperparameters["flow"])
+    state = {
+        "hyperparameters": hyperparameters,
+        "architecture": _described(solver._architecture),
+        "parameters": [asdict(variable) for variable in solver.parameters_],
+        "observables": [asdict(variable) for variable in solver.observables_],
+        "scaling": scaling,
+        "history": solver.history_.astype(object)
+        .where(solver.history_.notna(), None)
+        .to_dict("list"),
+        "outcome": solver.outcome_.value,
+        "num_rows": solver.num_rows_,
+        "data_sha256": solver.data_sha256_,
+    }
+    return state, arrays
+
+
+def from_state(kind: type, state: dict[str, Any], arrays: dict[str, np.ndarray]) -> Any:
+    """The fitted solver that `to_state` described."""
+    import pandas as pd
+
+    hyperparameters = dict(state["hyperparameters"])
+    if isinstance(hyperparameters["flow"], dict):
+        hyperparameters["flow"] = get_architecture(**hyperparameters["flow"])
+    solver = kind(**hyperparameters)
+    solver.parameters_ = tuple(Variable(**variable) for variable in state["parameters"])
+    solver.observables_ = tuple(Variable(**variable) for variable in state["observables"])
+    solver.history_ = pd.DataFrame(state["history"]).astype({"training_loss": float})
+    solver.outcome_ = Outcome(state["outcome"])
+    solver.num_rows_ = state["num_rows"]
+    solver.data_sha256_ = state["data_sha256"]
+    solver.n_features_in_ = len(solver.observables_)
+    solver._architecture = get_architecture(**state["architecture"])
+    solver._scaling = Scaling.from_state(state["scaling"], arrays)
+    skeleton = solver._build(jax.random.key(0))
+    leaves, treedef = jax.tree.flatten(eqx.filter(skeleton, eqx.is_array))
+    loaded = [jnp.asarray(arrays[f"flow.{i}"]) for i in range(len(leaves))]
+    weights = jax.tree.unflatten(treedef, loaded)
+    solver._flow = eqx.combine(weights, eqx.filter(skeleton, eqx.is_array, inverse=True))
+    return solver
+
+
+def _described(architecture: AbstractArchitecture) -> dict[str, Any]:
+    return {"name": architecture.name, **asdict(architecture)}
