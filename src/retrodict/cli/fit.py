@@ -54,6 +54,7 @@ def fit(
     ] = 0.1,
     output: options.Output = None,
     seed: options.Seed = 0,
+    solver: options.Solver = "conditional-flow",
     flow: options.Flow = None,
     max_epochs: options.MaxEpochs = None,
     max_seconds: options.MaxSeconds = None,
@@ -79,7 +80,7 @@ def fit(
 
     from retrodict.cli.evaluate import HeldOut
     from retrodict.cli.job import Job, carry_out
-    from retrodict.solvers import ConditionalFlow
+    from retrodict.solvers import AbstractAmortisedSolver, get_solver
     from retrodict.tables import as_matrix, parse_names_and_units, read_table, select_columns
 
     columns = parse_names_and_units(names) if names is not None else None
@@ -98,7 +99,7 @@ def fit(
             "Raise `--test-fraction`, or bring more rows.",
         )
     kept, used = np.sort(order[:num_held_out]), np.sort(order[num_held_out:])
-    model_settings = options.model_settings(
+    model_settings = options.given(
         flow=flow,
         max_epochs=max_epochs,
         max_seconds=max_seconds,
@@ -106,12 +107,12 @@ def fit(
         learning_rate=learning_rate,
         patience=patience,
     )
-    estimator = ConditionalFlow(random_state=seed, **model_settings)
+    estimator = get_solver(solver, random_state=seed, **model_settings)
 
     def held_out() -> HeldOut:
         return HeldOut(causes[kept], effects[kept])
 
-    def train(progress: Any, checkpoint: Path) -> ConditionalFlow:
+    def train(progress: Any, checkpoint: Path) -> AbstractAmortisedSolver:
         return estimator.fit(
             causes[used],
             effects[used],
@@ -132,6 +133,7 @@ def fit(
             "names": names,
             "test_fraction": test_fraction,
             "seed": seed,
+            "solver": solver,
             "model": model_settings,
         },
         estimator=estimator,

@@ -15,6 +15,10 @@ Resume = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Of everything random.", min=0)]
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+Solver = Annotated[
+    str,
+    typer.Option("--solver", help="How the posterior is learned.", metavar="NAME"),
+]
 Flow = Annotated[
     str | None,
     typer.Option("--flow", help="Architecture; chosen by measurement by default.", metavar="NAME"),
@@ -42,15 +46,6 @@ Run = Annotated[
 NumDraws = Annotated[int, typer.Option("--num-draws", help="Per observation.", min=1)]
 
 
-def model_settings(**settings: Any) -> dict[str, Any]:
-    """Those settings of the model that were given; the others are left to their defaults.
-
-    Raises:
-        ConfigurationError: a flow that does not exist, before anything is simulated for it.
-    """
-    from retrodict.flows import get_architecture
-
-    given = {name: value for name, value in settings.items() if value is not None}
-    if "flow" in given:
-        get_architecture(given["flow"])
-    return given
+def given(**settings: Any) -> dict[str, Any]:
+    """Those settings that were given; the others are left to the solver's defaults."""
+    return {name: value for name, value in settings.items() if value is not None}

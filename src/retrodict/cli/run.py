@@ -23,6 +23,7 @@ def run(
     ] = 2000,
     output: options.Output = None,
     seed: options.Seed = 0,
+    solver: options.Solver = "conditional-flow",
     flow: options.Flow = None,
     max_epochs: options.MaxEpochs = None,
     max_seconds: options.MaxSeconds = None,
@@ -49,10 +50,10 @@ def run(
     from retrodict.cli.evaluate import HeldOut
     from retrodict.cli.job import Job, carry_out
     from retrodict.problems import get_problem
-    from retrodict.solvers import ConditionalFlow
+    from retrodict.solvers import AbstractAmortisedSolver, get_solver
 
     chosen = get_problem(problem)
-    model_settings = options.model_settings(
+    model_settings = options.given(
         flow=flow,
         max_epochs=max_epochs,
         max_seconds=max_seconds,
@@ -60,7 +61,7 @@ def run(
         learning_rate=learning_rate,
         patience=patience,
     )
-    estimator = ConditionalFlow(random_state=seed, **model_settings)
+    estimator = get_solver(solver, random_state=seed, **model_settings)
 
     def held_out() -> HeldOut:
         # Folded in, so that these differ from what training draws from the same seed.
@@ -69,7 +70,7 @@ def run(
         # In double precision, as they will be read back.
         return HeldOut(x.astype(float), y.astype(float))
 
-    def train(progress, checkpoint: Path) -> ConditionalFlow:  # type: ignore[no-untyped-def]
+    def train(progress, checkpoint: Path) -> AbstractAmortisedSolver:  # type: ignore[no-untyped-def]
         say(f"simulating {problem} {num_simulations:,} times")
         return estimator.fit_problem(
             chosen, num_simulations=num_simulations, progress=progress, checkpoint=checkpoint
@@ -81,6 +82,7 @@ def run(
             "num_simulations": num_simulations,
             "num_held_out": num_held_out,
             "seed": seed,
+            "solver": solver,
             "model": model_settings,
         },
         estimator=estimator,

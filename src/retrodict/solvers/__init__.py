@@ -3,5 +3,6 @@
 from retrodict.solvers.amortised import AbstractAmortisedSolver
 from retrodict.solvers.conditional_flow import ConditionalFlow
 from retrodict.solvers.posterior import Posterior
+from retrodict.solvers.registry import SOLVERS, get_solver
 
-__all__ = ["AbstractAmortisedSolver", "ConditionalFlow", "Posterior"]
+__all__ = ["SOLVERS", "AbstractAmortisedSolver", "ConditionalFlow", "Posterior", "get_solver"]

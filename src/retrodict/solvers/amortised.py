@@ -55,6 +55,15 @@ class AbstractAmortisedSolver(BaseEstimator, abc.ABC):
     random_state: int
     _loss_is_likelihood: ClassVar[bool]
 
+    def check_settings(self) -> None:
+        """Refuses settings that cannot be trained, before anything is simulated for them.
+
+        Raises:
+            ConfigurationError: an unknown flow, or one that this solver cannot train.
+        """
+        self._chosen_architecture(_FEWEST_ROWS)
+        self._chosen_training(_FEWEST_ROWS)
+
     @abc.abstractmethod
     def _objective(self) -> Loss:
         """What training minimises."""
@@ -119,6 +128,7 @@ class AbstractAmortisedSolver(BaseEstimator, abc.ABC):
             progress: as in `fit`.
             checkpoint: as in `fit`.
         """
+        self.check_settings()
         x, y = problem.simulations(jax.random.key(self.random_state), num_simulations)
         return self.fit(
             x,
