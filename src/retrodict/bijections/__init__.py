@@ -2,9 +2,11 @@
 
 from retrodict.bijections.actnorm import ActNorm, initialise_actnorm
 from retrodict.bijections.affine import Affine, standardise
+from retrodict.bijections.autoregressive import MaskedAutoregressive
 from retrodict.bijections.base import AbstractBijection
 from retrodict.bijections.bounds import BoundedToReal
 from retrodict.bijections.compose import Chain, Invert, Repeat
+from retrodict.bijections.continuous import ContinuousFlow
 from retrodict.bijections.coupling import Coupling
 from retrodict.bijections.linear_regression import LinearRegression, fit_linear_regression
 from retrodict.bijections.orthogonal import RandomOrthogonal
@@ -18,6 +20,7 @@ from retrodict.bijections.transformers import (
     AdditiveTransformer,
     AffineTransformer,
     ComposedTransformer,
+    VolumePreservingAffineTransformer,
 )
 
 __all__ = [
@@ -30,9 +33,11 @@ __all__ = [
     "BoundedToReal",
     "Chain",
     "ComposedTransformer",
+    "ContinuousFlow",
     "Coupling",
     "Invert",
     "LinearRegression",
+    "MaskedAutoregressive",
     "Permutation",
     "PowerTransform",
     "RandomOrthogonal",
@@ -40,6 +45,7 @@ __all__ = [
     "RationalQuadraticTransformer",
     "Repeat",
     "Tolerance",
+    "VolumePreservingAffineTransformer",
     "choose_transforms",
     "fit_linear_regression",
     "initialise_actnorm",

@@ -36,13 +36,13 @@ class MLP(eqx.Module):
     def __init__(
         self, in_size: int, out_size: int, width: int, depth: int, activation: str, *, key: Key
     ) -> None:
-        _require_activation(activation)
+        require_activation(activation)
         sizes = [in_size] + [width] * depth
         key, *keys = jr.split(key, depth + 1)
         self.layers = tuple(
             eqx.nn.Linear(a, b, key=k) for a, b, k in zip(sizes[:-1], sizes[1:], keys, strict=True)
         )
-        self.last = _zero_linear(sizes[-1], out_size, key=key)
+        self.last = zero_linear(sizes[-1], out_size, key=key)
         self.activation = activation
 
     def __call__(self, x: Float[Array, " in"]) -> Float[Array, " out"]:
@@ -67,13 +67,13 @@ class ResidualMLP(eqx.Module):
     def __init__(
         self, in_size: int, out_size: int, width: int, depth: int, activation: str, *, key: Key
     ) -> None:
-        _require_activation(activation)
+        require_activation(activation)
         key_first, key_last, *keys = jr.split(key, depth + 2)
         self.first = eqx.nn.Linear(in_size, width, key=key_first)
         self.blocks = tuple(
-            (eqx.nn.Linear(width, width, key=k), _zero_linear(width, width, key=k)) for k in keys
+            (eqx.nn.Linear(width, width, key=k), zero_linear(width, width, key=k)) for k in keys
         )
-        self.last = _zero_linear(width, out_size, key=key_last)
+        self.last = zero_linear(width, out_size, key=key_last)
         self.activation = activation
 
     def __call__(self, x: Float[Array, " in"]) -> Float[Array, " out"]:
@@ -111,14 +111,16 @@ def build_conditioner(
     return network(in_size, out_size, width, depth, activation, key=key)
 
 
-def _zero_linear(in_size: int, out_size: int, *, key: Key) -> eqx.nn.Linear:
+def zero_linear(in_size: int, out_size: int, *, key: Key) -> eqx.nn.Linear:
+    """A linear layer that gives zero until it is trained."""
     linear = eqx.nn.Linear(in_size, out_size, key=key)
     return eqx.tree_at(
         lambda m: (m.weight, m.bias), linear, replace_fn=lambda leaf: jnp.zeros_like(leaf)
     )
 
 
-def _require_activation(activation: str) -> None:
+def require_activation(activation: str) -> None:
+    """Raises a `ConfigurationError` unless there is an activation of that name."""
     if activation not in ACTIVATIONS:
         raise ConfigurationError(
             f"Unknown activation {activation!r}.", f"Use one of {', '.join(ACTIVATIONS)}."
