@@ -21,6 +21,7 @@ from retrodict.bijections import (
     RandomOrthogonal,
     RationalQuadraticTransformer,
     Repeat,
+    VolumePreservingAffineTransformer,
 )
 
 BOUND = 5.0
@@ -131,6 +132,7 @@ CASES: dict[str, Case] = {
     "affine-coupling": Case(coupling(AffineTransformer(), 0)),
     "affine-coupling-conditional": Case(coupling(AffineTransformer(), COND_DIM)),
     "affine-coupling-residual": Case(coupling(AffineTransformer(), COND_DIM, 2, "residual")),
+    "volume-preserving-coupling": Case(coupling(VolumePreservingAffineTransformer(), COND_DIM)),
     "spline-coupling": Case(coupling(SPLINE, 0), knots=SPLINE_KNOTS),
     "spline-coupling-conditional": Case(coupling(SPLINE, COND_DIM), knots=SPLINE_KNOTS),
     "affine-spline-coupling-conditional": Case(coupling(AFFINE_SPLINE, COND_DIM)),

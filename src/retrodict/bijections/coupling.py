@@ -6,6 +6,7 @@ import jax.numpy as jnp
 
 from retrodict.bijections.base import AbstractBijection, require_condition
 from retrodict.bijections.transformers import AbstractTransformer
+from retrodict.errors import ConfigurationError
 from retrodict.networks import MLP, Constant, ResidualMLP, build_conditioner
 from retrodict.typing import Array, Float, Key, Scalar
 
@@ -17,14 +18,17 @@ class Coupling(AbstractBijection):
 
     (Dinh et al. 2014, arXiv:1410.8516, sec. 3.2). Which transformer makes which coupling:
     additive NICE, affine RealNVP, rational-quadratic neural spline flows. With nothing kept it
-    is an elementwise map that depends on the condition alone.
+    is an elementwise map that depends on the condition alone, or is learned once for all.
 
     Args:
         transformer: the elementwise map.
         dim: length of `x`.
-        num_kept: how many leading entries stay.
+        num_kept: how many leading entries stay: 0 to dim - 1.
         cond_dim: length of the condition; 0 for none.
         width, depth, activation, conditioner: the network, see `build_conditioner`.
+
+    Raises:
+        ConfigurationError: nothing would be transformed.
     """
 
     transformer: AbstractTransformer
@@ -46,6 +50,12 @@ class Coupling(AbstractBijection):
         conditioner: str = "mlp",
         key: Key,
     ) -> None:
+        if not 0 <= num_kept < dim:
+            raise ConfigurationError(
+                f"A coupling keeps 0 to {dim - 1} of {dim} entries and transforms the others; got "
+                f"num_kept={num_kept}.",
+                "Use dim // 2, or 0 to transform every entry by the condition alone.",
+            )
         self.transformer = transformer
         self.network = build_conditioner(
             conditioner,

@@ -87,7 +87,38 @@ class AffineTransformer(AbstractTransformer):
         return (z - parameters[1]) * jnp.exp(-log_scale), -log_scale
 
     def _log_scale(self, parameters: Float[Array, " parameters"]) -> Scalar:
-        return self.clamp * (2 / jnp.pi) * jnp.arctan(parameters[0] / self.clamp)
+        return _soft_clamp(parameters[0], self.clamp)
+
+
+class VolumePreservingAffineTransformer(AbstractTransformer):
+    """z = x exp(s) + t with the s of all entries summing to zero (GIN, Sorrenson et al. 2020,
+    arXiv:2001.04872).
+
+    Each s is softly clamped as in `AffineTransformer`, then the mean over the entries is taken
+    off. A single entry is only shifted.
+    """
+
+    clamp: float = eqx.field(default=2.0, static=True)
+
+    @property
+    def num_parameters(self) -> int:
+        return 2
+
+    def tie(
+        self, parameters: Float[Array, "entries parameters"]
+    ) -> Float[Array, "entries parameters"]:
+        log_scale = _soft_clamp(parameters[:, 0], self.clamp)
+        return parameters.at[:, 0].set(log_scale - log_scale.mean())
+
+    def forward_and_log_det(
+        self, x: Scalar, parameters: Float[Array, " parameters"]
+    ) -> tuple[Scalar, Scalar]:
+        return x * jnp.exp(parameters[0]) + parameters[1], parameters[0]
+
+    def inverse_and_log_det(
+        self, z: Scalar, parameters: Float[Array, " parameters"]
+    ) -> tuple[Scalar, Scalar]:
+        return (z - parameters[1]) * jnp.exp(-parameters[0]), -parameters[0]
 
 
 class ComposedTransformer(AbstractTransformer):
@@ -125,3 +156,7 @@ class ComposedTransformer(AbstractTransformer):
         z, log_det_second = self.second.inverse_and_log_det(z, of_second)
         x, log_det_first = self.first.inverse_and_log_det(z, of_first)
         return x, log_det_first + log_det_second
+
+
+def _soft_clamp(raw: Float[Array, "..."], clamp: float) -> Float[Array, "..."]:
+    return clamp * (2 / jnp.pi) * jnp.arctan(raw / clamp)
