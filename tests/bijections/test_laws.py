@@ -103,7 +103,7 @@ def test_forward_undoes_inverse(name, dtype):
 @pytest.mark.parametrize("inverse", [False, True], ids=["forward", "inverse"])
 @every_case_and_dtype
 def test_log_det_is_the_jacobian(name, dtype, inverse):
-    found = ordinary(evidence(name, dtype, inverse))
+    found = ordinary(evidence(name, dtype, inverse=inverse))
     assert found["log_det"].shape == (NUM_POINTS,)
     log_det = np.linalg.slogdet(found["jacobian"].astype(np.float64)).logabsdet
     assert_allclose(
@@ -114,7 +114,7 @@ def test_log_det_is_the_jacobian(name, dtype, inverse):
 @pytest.mark.parametrize("inverse", [False, True], ids=["forward", "inverse"])
 @every_case_and_dtype
 def test_log_dets_of_both_directions_cancel(name, dtype, inverse):
-    found = ordinary(evidence(name, dtype, inverse))
+    found = ordinary(evidence(name, dtype, inverse=inverse))
     assert_allclose(
         found["log_det"], -found["back_log_det"], rtol=0, atol=5 * tolerance(name, dtype)
     )
@@ -123,7 +123,7 @@ def test_log_dets_of_both_directions_cancel(name, dtype, inverse):
 @pytest.mark.parametrize("inverse", [False, True], ids=["forward", "inverse"])
 @every_case_and_dtype
 def test_values_and_gradients_are_finite_everywhere(name, dtype, inverse):
-    for leaf in jax.tree.leaves(evidence(name, dtype, inverse)):
+    for leaf in jax.tree.leaves(evidence(name, dtype, inverse=inverse)):
         assert np.isfinite(leaf).all()
 
 

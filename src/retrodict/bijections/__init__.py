@@ -9,11 +9,13 @@ from retrodict.bijections.compose import Chain, Invert, Repeat
 from retrodict.bijections.continuous import ContinuousFlow
 from retrodict.bijections.coupling import Coupling
 from retrodict.bijections.linear_regression import LinearRegression, fit_linear_regression
+from retrodict.bijections.lipschitz_bounds import LipschitzBounds, lipschitz_bounds
 from retrodict.bijections.orthogonal import RandomOrthogonal
 from retrodict.bijections.permutation import Permutation
 from retrodict.bijections.power import PowerTransform, choose_transforms
 from retrodict.bijections.randomness import Randomness, is_random, renew_randomness
 from retrodict.bijections.rational_quadratic import RationalQuadraticTransformer
+from retrodict.bijections.residual import RESIDUAL_TOLERANCE, InvertibleResidual
 from retrodict.bijections.tolerance import Tolerance, without_throw
 from retrodict.bijections.transformers import (
     AbstractTransformer,
@@ -24,6 +26,7 @@ from retrodict.bijections.transformers import (
 )
 
 __all__ = [
+    "RESIDUAL_TOLERANCE",
     "AbstractBijection",
     "AbstractTransformer",
     "ActNorm",
@@ -36,7 +39,9 @@ __all__ = [
     "ContinuousFlow",
     "Coupling",
     "Invert",
+    "InvertibleResidual",
     "LinearRegression",
+    "LipschitzBounds",
     "MaskedAutoregressive",
     "Permutation",
     "PowerTransform",
@@ -50,6 +55,7 @@ __all__ = [
     "fit_linear_regression",
     "initialise_actnorm",
     "is_random",
+    "lipschitz_bounds",
     "renew_randomness",
     "standardise",
     "without_throw",

@@ -1,14 +1,24 @@
 """Networks: what computes the parameters of a transformation from what is known."""
 
+from retrodict.networks.lipschitz import (
+    CONTRACTIVE_ACTIVATIONS,
+    ContractiveMap,
+    LipschitzMLP,
+    spectral_norm_bound,
+)
 from retrodict.networks.masked import MaskedMLP
 from retrodict.networks.mlp import MLP, Constant, ResidualMLP, build_conditioner
 from retrodict.networks.vector_field import VectorField
 
 __all__ = [
+    "CONTRACTIVE_ACTIVATIONS",
     "MLP",
     "Constant",
+    "ContractiveMap",
+    "LipschitzMLP",
     "MaskedMLP",
     "ResidualMLP",
     "VectorField",
     "build_conditioner",
+    "spectral_norm_bound",
 ]
