@@ -1,4 +1,7 @@
-"""Diagnostics: arrays in, a frozen result out; they know no model and so can judge any."""
+"""Diagnostics: arrays in, a frozen result out; they know no model and so can judge any.
+
+`round_trip` alone takes a model: no arrays can tell whether its two directions belong together.
+"""
 
 from retrodict.diagnostics.c2st import ClassifierTwoSampleTest, c2st
 from retrodict.diagnostics.calibration_error import CalibrationError, calibration_error
@@ -16,6 +19,7 @@ from retrodict.diagnostics.mmd import (
 )
 from retrodict.diagnostics.recovery import Recovery, recovery
 from retrodict.diagnostics.resimulation_error import ResimulationError, resimulation_error
+from retrodict.diagnostics.round_trip import RoundTrip, round_trip
 from retrodict.diagnostics.simulation_based_calibration import (
     SimulationBasedCalibration,
     simulation_based_calibration,
@@ -32,6 +36,7 @@ __all__ = [
     "PowerInverseMultiquadric",
     "Recovery",
     "ResimulationError",
+    "RoundTrip",
     "SimulationBasedCalibration",
     "c2st",
     "calibration_error",
@@ -39,5 +44,6 @@ __all__ = [
     "mmd_per_observation",
     "recovery",
     "resimulation_error",
+    "round_trip",
     "simulation_based_calibration",
 ]
