@@ -12,10 +12,19 @@ from retrodict.problems.linear_gaussian import LinearGaussian
 from retrodict.problems.marginals import IndependentMarginals
 from retrodict.problems.registry import PROBLEMS, get_problem
 from retrodict.problems.simulator import SimulatorProblem
+from retrodict.problems.toy_densities import (
+    TOY_DENSITIES,
+    LabelledMixture,
+    ToyDensity,
+    checkerboard,
+    eight_gaussians,
+    toy8,
+)
 from retrodict.problems.two_moons import TwoMoons
 
 __all__ = [
     "PROBLEMS",
+    "TOY_DENSITIES",
     "AbstractJaxProblem",
     "AbstractLikelihoodProblem",
     "AbstractProblem",
@@ -23,8 +32,13 @@ __all__ = [
     "AbstractRowPrior",
     "IndependentMarginals",
     "InverseKinematics",
+    "LabelledMixture",
     "LinearGaussian",
     "SimulatorProblem",
+    "ToyDensity",
     "TwoMoons",
+    "checkerboard",
+    "eight_gaussians",
     "get_problem",
+    "toy8",
 ]
