@@ -4,7 +4,16 @@ from typing import Any
 
 DEFAULT: dict[str, Any] = {"num_layers": 2, "width": 8, "depth": 1}
 
-SMALL: dict[str, dict[str, Any]] = {}
+SMALL: dict[str, dict[str, Any]] = {
+    "ffjord": {
+        "width": 8,
+        "depth": 1,
+        "num_frequencies": 1,
+        "solver": "dopri8",
+        "rtol": 1e-8,
+        "atol": 1e-8,
+    },
+}
 
 
 def small_settings(name: str) -> dict[str, Any]:

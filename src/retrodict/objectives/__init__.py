@@ -1,5 +1,10 @@
 """Objectives: pure losses of a model on a batch, `loss(model, batch, key) -> scalar`."""
 
+from retrodict.objectives.flow_matching import FlowMatchingLoss, flow_matching
 from retrodict.objectives.likelihood import negative_log_likelihood
 
-__all__ = ["negative_log_likelihood"]
+__all__ = [
+    "FlowMatchingLoss",
+    "flow_matching",
+    "negative_log_likelihood",
+]
