@@ -19,6 +19,19 @@ CONDITION = np.array([0.4, -1.2])
 
 every_architecture = pytest.mark.parametrize("name", ARCHITECTURES)
 
+SIZES = [
+    (name, dim, cond_dim)
+    for name, architecture in ARCHITECTURES.items()
+    for dim in range(1, 6)
+    for cond_dim in (0, COND_DIM)
+    if cond_dim or dim >= architecture.smallest_unconditional_dim
+]
+TOO_SMALL = [
+    (name, dim)
+    for name, architecture in ARCHITECTURES.items()
+    for dim in range(1, architecture.smallest_unconditional_dim)
+]
+
 
 def build(name, dim, cond_dim, key=0):
     """A small flow whose parameters are not zero: a new one is the identity."""
@@ -46,9 +59,7 @@ def draw(flow, keys, condition):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("cond_dim", [0, COND_DIM])
-@pytest.mark.parametrize("dim", range(1, 6))
-@every_architecture
+@pytest.mark.parametrize(("name", "dim", "cond_dim"), SIZES)
 def test_it_builds_and_traces_in_every_size(name, dim, cond_dim, dtype):
     with jax.enable_x64(dtype == "float64"):
         flow = build(name, dim, cond_dim)
@@ -59,6 +70,12 @@ def test_it_builds_and_traces_in_every_size(name, dim, cond_dim, dtype):
         sample = eqx.filter_eval_shape(flow.sample, jr.key(0), condition)
     assert (log_prob.shape, log_prob.dtype) == ((), dtype)
     assert (sample.shape, sample.dtype) == ((dim,), dtype)
+
+
+@pytest.mark.parametrize(("name", "dim"), TOO_SMALL)
+def test_too_few_entries_without_a_condition_are_refused(name, dim):
+    with pytest.raises(ConfigurationError, match=f"at least .* got dim={dim}"):
+        build(name, dim, 0)
 
 
 @functools.cache

@@ -1,15 +1,16 @@
-"""Coupling flows: NICE, RealNVP and neural spline flows share one recipe."""
+"""Coupling flows whose halves take turns: NICE, RealNVP, GIN and neural spline flows."""
 
 import abc
 from dataclasses import dataclass
 from typing import ClassVar
 
+import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 
 from retrodict.bijections import (
-    AbstractBijection,
     AbstractTransformer,
+    ActNorm,
     AdditiveTransformer,
     AffineTransformer,
     Chain,
@@ -18,25 +19,30 @@ from retrodict.bijections import (
     Permutation,
     RationalQuadraticTransformer,
     Repeat,
+    VolumePreservingAffineTransformer,
 )
-from retrodict.distributions import StandardNormal, Transformed
+from retrodict.distributions import Normal, StandardNormal, Transformed
 from retrodict.flows.base import AbstractArchitecture
 from retrodict.typing import Key
 
 
 @dataclass(frozen=True)
 class AbstractCouplingFlow(AbstractArchitecture, abc.ABC):
-    """A stack of couplings, each moving the half that the one before kept.
+    """A stack of blocks, each transforming both halves of the entries, one by the other:
 
-    After every second coupling the entries are reshuffled, so that every entry comes to
-    depend on every other.
+        z1 = transformer(x1; network(x2, condition))
+        z2 = transformer(x2; network(z1, condition))
+
+    (Ardizzone et al. 2019, arXiv:1808.04730, sec. 3.2). Of an odd number of entries, one is
+    transformed in both couplings. Each block deals either half of the block before out evenly
+    to both of its own, so that every entry comes to depend on every other.
 
     Args:
-        num_layers: couplings; each moves one half of `x`.
+        num_layers: couplings; two make a block.
         width, depth: of the hidden layers of each conditioner.
         activation: of the conditioners, see `networks.ACTIVATIONS`.
         conditioner: "mlp" or "residual".
-        unroll: layers per iteration of the scan over the stack.
+        unroll: couplings per iteration of the scan over the stack.
     """
 
     num_layers: int = 8
@@ -51,49 +57,66 @@ class AbstractCouplingFlow(AbstractArchitecture, abc.ABC):
         """The elementwise map that makes this coupling flow what it is."""
 
     def build(self, dim: int, cond_dim: int = 0, *, key: Key) -> Transformed:
+        return Transformed(StandardNormal((dim,)), self.stack(dim, cond_dim, key=key))
+
+    def stack(self, dim: int, cond_dim: int, *, key: Key) -> Repeat:
+        """All couplings, each behind the reordering that puts what it keeps first."""
+        self.require_dim(dim, cond_dim)
         key_order, *keys = jr.split(key, self.num_layers + 1)
-        orders = coupling_orders(dim, self.num_layers, key_order)
-        layers: list[AbstractBijection] = [
-            Chain(
-                [
-                    Permutation(order),
-                    Coupling(
-                        self.transformer(),
-                        dim,
-                        dim // 2,
-                        cond_dim,
-                        width=self.width,
-                        depth=self.depth,
-                        activation=self.activation,
-                        conditioner=self.conditioner,
-                        key=layer_key,
-                    ),
-                ]
+        layers = [
+            Chain([Permutation(order), self._coupling(dim, cond_dim, key=key_layer)])
+            for order, key_layer in zip(
+                coupling_orders(dim, self.num_layers, key_order), keys, strict=True
             )
-            for order, layer_key in zip(orders, keys, strict=True)
         ]
-        return Transformed(StandardNormal((dim,)), Repeat(layers, unroll=self.unroll))
+        return Repeat(layers, unroll=self.unroll)
+
+    def _coupling(self, dim: int, cond_dim: int, *, key: Key) -> Coupling:
+        return Coupling(
+            self.transformer(),
+            dim,
+            dim // 2,
+            cond_dim,
+            width=self.width,
+            depth=self.depth,
+            activation=self.activation,
+            conditioner=self.conditioner,
+            key=key,
+        )
 
 
 @dataclass(frozen=True)
 class NICE(AbstractCouplingFlow):
-    """Additive couplings, volume preserving (Dinh et al. 2014, arXiv:1410.8516)."""
+    """Additive couplings, then a learned scale of each entry (Dinh et al. 2014, arXiv:1410.8516).
+
+    The scales of the last layer (sec. 3.3), here with a location, are the only ones: what the
+    condition or other entries change is where the mass lies, never the volume it takes. See
+    `GIN` for what this excludes. A single entry is normal, its mean set by the condition.
+    """
 
     name: ClassVar[str] = "nice"
+    smallest_unconditional_dim: ClassVar[int] = 2
 
     def transformer(self) -> AbstractTransformer:
         return AdditiveTransformer()
 
+    def build(self, dim: int, cond_dim: int = 0, *, key: Key) -> Transformed:
+        stack = self.stack(dim, cond_dim, key=key)
+        return Transformed(StandardNormal((dim,)), Chain([stack, ActNorm(dim)]))
+
 
 @dataclass(frozen=True)
 class RealNVP(AbstractCouplingFlow):
-    """Affine couplings (Dinh et al. 2016, arXiv:1605.08803).
+    """Affine couplings (Dinh et al. 2016, arXiv:1605.08803), log-scales softly clamped.
+
+    A single entry is normal, its mean and scale set by the condition.
 
     Args:
         clamp: bound of the log-scales.
     """
 
     name: ClassVar[str] = "real-nvp"
+    smallest_unconditional_dim: ClassVar[int] = 2
     clamp: float = 2.0
 
     def transformer(self) -> AbstractTransformer:
@@ -101,11 +124,43 @@ class RealNVP(AbstractCouplingFlow):
 
 
 @dataclass(frozen=True)
+class GIN(AbstractCouplingFlow):
+    """General incompressible-flow network (Sorrenson et al. 2020, arXiv:2001.04872).
+
+    Affine couplings whose log-scales sum to zero: |det dz/dx| = 1 exactly, under every
+    condition. The base is a normal with learned location and scale of each entry, which after
+    training tell informative entries of z from noise: x cannot be spread out to hide them.
+
+    No volume-preserving flow can change how much volume has which density. For every level t
+    the set {p > t} has the volume of that of the base, an ellipsoid, so the densities it can
+    reach are rearrangements of one normal density: equal, well separated normal clusters are
+    among them, a uniform density is not, and misses its own entropy by at least
+    1 - ln 2 = .31 nats in two dimensions. A coupling that moves a single entry only shifts it,
+    as all do in two dimensions (there GIN is NICE).
+
+    Args:
+        clamp: bound of the log-scales before their mean is taken off.
+    """
+
+    name: ClassVar[str] = "gin"
+    smallest_unconditional_dim: ClassVar[int] = 2
+    clamp: float = 2.0
+
+    def transformer(self) -> AbstractTransformer:
+        return VolumePreservingAffineTransformer(clamp=self.clamp)
+
+    def build(self, dim: int, cond_dim: int = 0, *, key: Key) -> Transformed:
+        base = Normal(jnp.zeros(dim), jnp.ones(dim))
+        return Transformed(base, self.stack(dim, cond_dim, key=key))
+
+
+@dataclass(frozen=True)
 class SplineCoupling(AbstractCouplingFlow):
     """Rational-quadratic neural spline flow, RQ-NSF (C) (Durkan et al. 2019, arXiv:1906.04032).
 
     Before each spline stands an affine map from the same conditioner, which brings values into
-    the spline's box: a thin or far posterior then costs no bins.
+    the spline's box: a thin or far posterior then costs no bins. A single entry passes through
+    splines set by the condition alone, or by nothing.
 
     Args:
         num_bins: of each spline.
@@ -126,22 +181,20 @@ class SplineCoupling(AbstractCouplingFlow):
 
 
 def coupling_orders(dim: int, num_layers: int, key: Key) -> list[np.ndarray]:
-    """The reordering before each coupling.
+    """The reordering before each coupling, which keeps the first `dim // 2` entries.
 
-    Odd layers exchange the halves, so that what was kept is moved next; even layers deal each
-    half out evenly to both, so that new pairs of entries meet.
+    The first coupling of a block has each half dealt out evenly to both, so that new pairs of
+    entries meet; the second has the halves exchanged, so that what was kept is moved.
     """
     rng = np.random.default_rng(jr.key_data(key).tolist())
+    exchanged = np.roll(np.arange(dim), -(dim // 2))
+    return [exchanged if layer % 2 else _dealt_out(dim, rng) for layer in range(num_layers)]
+
+
+def _dealt_out(dim: int, rng: np.random.Generator) -> np.ndarray:
     half, quarter = dim // 2, dim // 4
-    exchange = np.roll(np.arange(dim), -half)
-    orders = []
-    for layer in range(num_layers):
-        if layer % 2 == 1:
-            orders.append(exchange)
-        else:
-            first, second = rng.permutation(half), half + rng.permutation(dim - half)
-            num_second = half - quarter
-            kept = [first[:quarter], second[:num_second]]
-            moved = [first[quarter:], second[num_second:]]
-            orders.append(np.concatenate(kept + moved))
-    return orders
+    num_second = half - quarter
+    first, second = rng.permutation(half), half + rng.permutation(dim - half)
+    kept = [first[:quarter], second[:num_second]]
+    moved = [first[quarter:], second[num_second:]]
+    return np.concatenate(kept + moved)

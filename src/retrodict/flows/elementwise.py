@@ -1,7 +1,7 @@
 """The elementwise transformers by the names that architectures take as a setting."""
 
 import difflib
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from retrodict.bijections import (
     AbstractTransformer,
@@ -13,12 +13,14 @@ from retrodict.bijections import (
 from retrodict.errors import ConfigurationError
 
 
+@runtime_checkable
 class TransformerBuilder(Protocol):
     """Makes a transformer; each takes the settings it has a use for."""
 
     def __call__(self, *, num_bins: int, bound: float, clamp: float) -> AbstractTransformer: ...
 
 
+@runtime_checkable
 class _SplineClass(Protocol):
     def __call__(self, *, num_bins: int, bound: float) -> AbstractTransformer: ...
 
