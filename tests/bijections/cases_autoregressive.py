@@ -1,15 +1,17 @@
-"""Autoregressive layers, in both directions."""
+"""Autoregressive layers, in both directions, and the monotone network."""
 
 import jax.random as jr
 from bijection_case import COND_DIM, DIM, Case, randomise
 
 from retrodict.bijections import (
     AffineTransformer,
-    ComposedTransformer,
+    Coupling,
     Invert,
     MaskedAutoregressive,
-    RationalQuadraticTransformer,
+    MonotoneNetworkTransformer,
 )
+
+MONOTONE = MonotoneNetworkTransformer(num_units=4)
 
 
 def autoregressive(transformer, cond_dim):
@@ -21,17 +23,15 @@ def autoregressive(transformer, cond_dim):
     return build
 
 
-BOUND = 5.0
-SPLINE = ComposedTransformer(
-    AffineTransformer(), RationalQuadraticTransformer(num_bins=4, bound=BOUND)
-)
+def monotone_coupling(key):
+    key_build, key_noise = jr.split(key)
+    return randomise(Coupling(MONOTONE, DIM, 1, width=8, depth=1, key=key_build), key_noise)
+
 
 CASES: dict[str, Case] = {
-    "affine-autoregressive": Case(autoregressive(AffineTransformer(), 0)),
-    "spline-autoregressive-conditional": Case(
-        autoregressive(SPLINE, COND_DIM), knots=(-BOUND, BOUND)
-    ),
+    "autoregressive": Case(autoregressive(AffineTransformer(), 0)),
     "inverse-autoregressive-conditional": Case(
-        lambda key: Invert(autoregressive(AffineTransformer(), COND_DIM)(key))
+        lambda key: Invert(autoregressive(AffineTransformer(), COND_DIM)(key)),
     ),
+    "monotone-network-coupling": Case(monotone_coupling),
 }

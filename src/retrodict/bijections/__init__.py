@@ -10,6 +10,7 @@ from retrodict.bijections.continuous import ContinuousFlow
 from retrodict.bijections.coupling import Coupling
 from retrodict.bijections.linear_regression import LinearRegression, fit_linear_regression
 from retrodict.bijections.lipschitz_bounds import LipschitzBounds, lipschitz_bounds
+from retrodict.bijections.monotone_network import MonotoneNetworkTransformer
 from retrodict.bijections.orthogonal import RandomOrthogonal
 from retrodict.bijections.permutation import Permutation
 from retrodict.bijections.power import PowerTransform, choose_transforms
@@ -43,6 +44,7 @@ __all__ = [
     "LinearRegression",
     "LipschitzBounds",
     "MaskedAutoregressive",
+    "MonotoneNetworkTransformer",
     "Permutation",
     "PowerTransform",
     "RandomOrthogonal",

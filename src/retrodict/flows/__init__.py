@@ -1,6 +1,6 @@
 """Normalizing-flow architectures: named recipes over bijections."""
 
-from retrodict.flows.autoregressive import IAF, MAF
+from retrodict.flows.autoregressive import IAF, MAF, NeuralAutoregressive
 from retrodict.flows.base import AbstractArchitecture
 from retrodict.flows.continuous import FFJORD
 from retrodict.flows.coupling import GIN, NICE, RealNVP, SplineCoupling
@@ -14,6 +14,7 @@ __all__ = [
     "MAF",
     "NICE",
     "AbstractArchitecture",
+    "NeuralAutoregressive",
     "RealNVP",
     "SplineCoupling",
     "get_architecture",

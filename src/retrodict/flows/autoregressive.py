@@ -10,11 +10,15 @@ import numpy as np
 from retrodict.bijections import (
     AbstractBijection,
     AbstractTransformer,
+    AffineTransformer,
     Chain,
+    ComposedTransformer,
     Invert,
     MaskedAutoregressive,
+    MonotoneNetworkTransformer,
     Permutation,
     Repeat,
+    Tolerance,
 )
 from retrodict.distributions import StandardNormal, Transformed
 from retrodict.errors import ConfigurationError
@@ -140,3 +144,35 @@ class IAF(AbstractAutoregressiveFlow):
 
     def direction(self, layer: AbstractBijection) -> AbstractBijection:
         return Invert(layer)
+
+
+@dataclass(frozen=True)
+class NeuralAutoregressive(AbstractAutoregressiveFlow):
+    """Neural autoregressive flow (Huang et al. 2018, arXiv:1804.00779).
+
+    Every entry goes through an affine map and a small monotone network, the weights of both
+    given by the masked network. The density takes one pass; sampling takes one per entry and
+    a bisection in each.
+
+    Args:
+        num_units: of each monotone network.
+        bound: half the width of where its units start.
+        clamp: bound of the log-scales of the affine maps.
+        tolerance: absolute and relative, of the bisection.
+    """
+
+    name: ClassVar[str] = "neural-autoregressive"
+    num_units: int = 16
+    bound: float = 3.0
+    clamp: float = 3.0
+    tolerance: float = 1e-6
+
+    def elementwise(self) -> AbstractTransformer:
+        return ComposedTransformer(
+            AffineTransformer(clamp=self.clamp),
+            MonotoneNetworkTransformer(
+                num_units=self.num_units,
+                bound=self.bound,
+                tolerance=Tolerance(rtol=self.tolerance, atol=self.tolerance),
+            ),
+        )

@@ -8,6 +8,7 @@ from retrodict.bijections import (
     AdditiveTransformer,
     AffineTransformer,
     ComposedTransformer,
+    MonotoneNetworkTransformer,
     RationalQuadraticTransformer,
 )
 from retrodict.errors import ConfigurationError
@@ -46,9 +47,14 @@ def _affine(*, num_bins: int, bound: float, clamp: float) -> AbstractTransformer
     return AffineTransformer(clamp=clamp)
 
 
+def _monotone_network(*, num_bins: int, bound: float) -> AbstractTransformer:
+    return MonotoneNetworkTransformer(num_units=num_bins, bound=bound)
+
+
 ELEMENTWISE: dict[str, TransformerBuilder] = {
     "additive": _additive,
     "affine": _affine,
+    "monotone-network": affine_then(_monotone_network),
     "rational-quadratic": affine_then(RationalQuadraticTransformer),
 }
 
@@ -60,8 +66,8 @@ def build_transformer(
 
     Args:
         name: one of `ELEMENTWISE`.
-        num_bins: of a spline.
-        bound: splines act on [-bound, bound].
+        num_bins: of a spline; units of a monotone network.
+        bound: splines act on [-bound, bound]; units of a monotone network start there.
         clamp: bound of the log-scales of an affine map.
 
     Raises:

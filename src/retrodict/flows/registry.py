@@ -4,13 +4,14 @@ import dataclasses
 import difflib
 
 from retrodict.errors import ConfigurationError
-from retrodict.flows.autoregressive import IAF, MAF
+from retrodict.flows.autoregressive import IAF, MAF, NeuralAutoregressive
 from retrodict.flows.base import AbstractArchitecture
 from retrodict.flows.continuous import FFJORD
 from retrodict.flows.coupling import GIN, NICE, RealNVP, SplineCoupling
 
 ARCHITECTURES: dict[str, type[AbstractArchitecture]] = {
-    flow.name: flow for flow in (FFJORD, GIN, IAF, MAF, NICE, RealNVP, SplineCoupling)
+    flow.name: flow
+    for flow in (FFJORD, GIN, IAF, MAF, NICE, NeuralAutoregressive, RealNVP, SplineCoupling)
 }
 
 
