@@ -7,16 +7,25 @@ from retrodict.bijections.base import AbstractBijection
 from retrodict.bijections.bounds import BoundedToReal
 from retrodict.bijections.compose import Chain, Invert, Repeat
 from retrodict.bijections.continuous import ContinuousFlow
+from retrodict.bijections.convolutional_coupling import CheckerboardCoupling, ConvolutionalCoupling
 from retrodict.bijections.coupling import Coupling
+from retrodict.bijections.invertible_convolution import InvertibleConvolution
+from retrodict.bijections.hierarchical_coupling import HierarchicalCoupling
+from retrodict.bijections.householder_linear import HouseholderLinear
 from retrodict.bijections.linear_regression import LinearRegression, fit_linear_regression
 from retrodict.bijections.lipschitz_bounds import LipschitzBounds, lipschitz_bounds
 from retrodict.bijections.monotone_network import MonotoneNetworkTransformer
+from retrodict.bijections.multi_scale import MultiScale
+from retrodict.bijections.lu_linear import LULinear
 from retrodict.bijections.orthogonal import RandomOrthogonal
 from retrodict.bijections.permutation import Permutation
 from retrodict.bijections.power import PowerTransform, choose_transforms
 from retrodict.bijections.randomness import Randomness, is_random, renew_randomness
 from retrodict.bijections.rational_quadratic import RationalQuadraticTransformer
+from retrodict.bijections.reshape import Reshape
 from retrodict.bijections.residual import RESIDUAL_TOLERANCE, InvertibleResidual
+from retrodict.bijections.simplex import StickBreaking
+from retrodict.bijections.squeeze import HaarDownsampling, Squeeze
 from retrodict.bijections.tolerance import Tolerance, without_throw
 from retrodict.bijections.transformers import (
     AbstractTransformer,
@@ -36,21 +45,32 @@ __all__ = [
     "AffineTransformer",
     "BoundedToReal",
     "Chain",
+    "CheckerboardCoupling",
     "ComposedTransformer",
     "ContinuousFlow",
+    "ConvolutionalCoupling",
     "Coupling",
+    "HaarDownsampling",
+    "HierarchicalCoupling",
+    "HouseholderLinear",
     "Invert",
+    "LULinear",
+    "InvertibleConvolution",
     "InvertibleResidual",
     "LinearRegression",
     "LipschitzBounds",
     "MaskedAutoregressive",
     "MonotoneNetworkTransformer",
+    "MultiScale",
     "Permutation",
     "PowerTransform",
     "RandomOrthogonal",
     "Randomness",
     "RationalQuadraticTransformer",
     "Repeat",
+    "Reshape",
+    "Squeeze",
+    "StickBreaking",
     "Tolerance",
     "VolumePreservingAffineTransformer",
     "choose_transforms",

@@ -1,5 +1,6 @@
 """Networks: what computes the parameters of a transformation from what is known."""
 
+from retrodict.networks.convolutional import ConvolutionalNetwork
 from retrodict.networks.lipschitz import (
     CONTRACTIVE_ACTIVATIONS,
     ContractiveMap,
@@ -15,6 +16,7 @@ __all__ = [
     "MLP",
     "Constant",
     "ContractiveMap",
+    "ConvolutionalNetwork",
     "LipschitzMLP",
     "MaskedMLP",
     "ResidualMLP",
