@@ -12,8 +12,11 @@ from retrodict.bijections.coupling import Coupling
 from retrodict.bijections.invertible_convolution import InvertibleConvolution
 from retrodict.bijections.hierarchical_coupling import HierarchicalCoupling
 from retrodict.bijections.householder_linear import HouseholderLinear
+from retrodict.bijections.hierarchical_coupling import HierarchicalCoupling
+from retrodict.bijections.householder_linear import HouseholderLinear
 from retrodict.bijections.linear_regression import LinearRegression, fit_linear_regression
 from retrodict.bijections.lipschitz_bounds import LipschitzBounds, lipschitz_bounds
+from retrodict.bijections.lu_linear import LULinear
 from retrodict.bijections.monotone_network import MonotoneNetworkTransformer
 from retrodict.bijections.multi_scale import MultiScale
 from retrodict.bijections.lu_linear import LULinear
@@ -53,10 +56,13 @@ __all__ = [
     "HaarDownsampling",
     "HierarchicalCoupling",
     "HouseholderLinear",
+    "HierarchicalCoupling",
+    "HouseholderLinear",
     "Invert",
     "LULinear",
     "InvertibleConvolution",
     "InvertibleResidual",
+    "LULinear",
     "LinearRegression",
     "LipschitzBounds",
     "MaskedAutoregressive",

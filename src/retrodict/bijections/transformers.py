@@ -91,11 +91,10 @@ class AffineTransformer(AbstractTransformer):
 
 
 class VolumePreservingAffineTransformer(AbstractTransformer):
-    """z = x exp(s) + t with the s of all entries summing to zero (GIN, Sorrenson et al. 2020,
-    arXiv:2001.04872).
+    """z = x exp(s) + t, the s of all entries summing to zero (GIN, Sorrenson et al. 2020).
 
-    Each s is softly clamped as in `AffineTransformer`, then the mean over the entries is taken
-    off. A single entry is only shifted.
+    arXiv:2001.04872, sec. 3. Each s is softly clamped as in `AffineTransformer`, then the mean
+    over the entries is taken off: log |det dz/dx| = 0. A single entry is only shifted.
     """
 
     clamp: float = eqx.field(default=2.0, static=True)

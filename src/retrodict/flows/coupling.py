@@ -28,7 +28,7 @@ from retrodict.typing import Key
 
 @dataclass(frozen=True)
 class AbstractCouplingFlow(AbstractArchitecture, abc.ABC):
-    """A stack of blocks, each transforming both halves of the entries, one by the other:
+    """A stack of blocks, each transforming both halves of the entries, one by the other.
 
         z1 = transformer(x1; network(x2, condition))
         z2 = transformer(x2; network(z1, condition))
