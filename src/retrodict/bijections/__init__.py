@@ -5,24 +5,25 @@ from retrodict.bijections.affine import Affine, standardise
 from retrodict.bijections.autoregressive import MaskedAutoregressive
 from retrodict.bijections.base import AbstractBijection
 from retrodict.bijections.bounds import BoundedToReal
+from retrodict.bijections.circular_spline import CircularSplineTransformer
 from retrodict.bijections.compose import Chain, Invert, Repeat
 from retrodict.bijections.continuous import ContinuousFlow
 from retrodict.bijections.convolutional_coupling import CheckerboardCoupling, ConvolutionalCoupling
 from retrodict.bijections.coupling import Coupling
+from retrodict.bijections.cubic_spline import CubicSplineTransformer
+from retrodict.bijections.hierarchical_coupling import HierarchicalCoupling
+from retrodict.bijections.householder_linear import HouseholderLinear
 from retrodict.bijections.invertible_convolution import InvertibleConvolution
-from retrodict.bijections.hierarchical_coupling import HierarchicalCoupling
-from retrodict.bijections.householder_linear import HouseholderLinear
-from retrodict.bijections.hierarchical_coupling import HierarchicalCoupling
-from retrodict.bijections.householder_linear import HouseholderLinear
 from retrodict.bijections.linear_regression import LinearRegression, fit_linear_regression
+from retrodict.bijections.linear_spline import PiecewiseLinearTransformer
 from retrodict.bijections.lipschitz_bounds import LipschitzBounds, lipschitz_bounds
 from retrodict.bijections.lu_linear import LULinear
 from retrodict.bijections.monotone_network import MonotoneNetworkTransformer
 from retrodict.bijections.multi_scale import MultiScale
-from retrodict.bijections.lu_linear import LULinear
 from retrodict.bijections.orthogonal import RandomOrthogonal
 from retrodict.bijections.permutation import Permutation
 from retrodict.bijections.power import PowerTransform, choose_transforms
+from retrodict.bijections.quadratic_spline import PiecewiseQuadraticTransformer
 from retrodict.bijections.randomness import Randomness, is_random, renew_randomness
 from retrodict.bijections.rational_quadratic import RationalQuadraticTransformer
 from retrodict.bijections.reshape import Reshape
@@ -49,17 +50,16 @@ __all__ = [
     "BoundedToReal",
     "Chain",
     "CheckerboardCoupling",
+    "CircularSplineTransformer",
     "ComposedTransformer",
     "ContinuousFlow",
     "ConvolutionalCoupling",
     "Coupling",
+    "CubicSplineTransformer",
     "HaarDownsampling",
     "HierarchicalCoupling",
     "HouseholderLinear",
-    "HierarchicalCoupling",
-    "HouseholderLinear",
     "Invert",
-    "LULinear",
     "InvertibleConvolution",
     "InvertibleResidual",
     "LULinear",
@@ -69,6 +69,8 @@ __all__ = [
     "MonotoneNetworkTransformer",
     "MultiScale",
     "Permutation",
+    "PiecewiseLinearTransformer",
+    "PiecewiseQuadraticTransformer",
     "PowerTransform",
     "RandomOrthogonal",
     "Randomness",
