@@ -33,7 +33,7 @@ TASKS = {"inverse-kinematics": 100_000, "two-moons": 10_000, "linear-gaussian": 
 class SplineAlone(SplineCoupling):
     """Spline couplings without the affine map before each spline."""
 
-    def transformer(self) -> AbstractTransformer:
+    def elementwise(self) -> AbstractTransformer:
         return RationalQuadraticTransformer(num_bins=self.num_bins, bound=self.bound)
 
 

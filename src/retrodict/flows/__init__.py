@@ -3,17 +3,20 @@
 from retrodict.flows.autoregressive import IAF, MAF, NeuralAutoregressive
 from retrodict.flows.base import AbstractArchitecture
 from retrodict.flows.continuous import FFJORD
-from retrodict.flows.coupling import GIN, NICE, RealNVP, SplineCoupling
+from retrodict.flows.coupling import GIN, NICE, Glow, RealNVP, SplineCoupling
+from retrodict.flows.hint import HINT
 from retrodict.flows.registry import ARCHITECTURES, get_architecture
 
 __all__ = [
     "ARCHITECTURES",
     "FFJORD",
     "GIN",
+    "HINT",
     "IAF",
     "MAF",
     "NICE",
     "AbstractArchitecture",
+    "Glow",
     "NeuralAutoregressive",
     "RealNVP",
     "SplineCoupling",

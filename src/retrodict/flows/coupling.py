@@ -1,4 +1,4 @@
-"""Coupling flows whose halves take turns: NICE, RealNVP, GIN and neural spline flows."""
+"""Coupling flows: NICE, RealNVP, GIN and neural spline flows, halves by turns; Glow."""
 
 import abc
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ import jax.random as jr
 import numpy as np
 
 from retrodict.bijections import (
+    AbstractBijection,
     AbstractTransformer,
     ActNorm,
     AdditiveTransformer,
@@ -16,6 +17,7 @@ from retrodict.bijections import (
     Chain,
     ComposedTransformer,
     Coupling,
+    LULinear,
     Permutation,
     RationalQuadraticTransformer,
     Repeat,
@@ -28,17 +30,21 @@ from retrodict.typing import Key
 
 @dataclass(frozen=True)
 class AbstractCouplingFlow(AbstractArchitecture, abc.ABC):
-    """A stack of blocks, each transforming both halves of the entries, one by the other.
+    """A stack of couplings, with the entries mixed before each.
+
+    Where an architecture does not say otherwise, two couplings make a block that transforms
+    both halves of the entries, one by the other (Ardizzone et al. 2019, arXiv:1808.04730,
+    sec. 3.2):
 
         z1 = transformer(x1; network(x2, condition))
         z2 = transformer(x2; network(z1, condition))
 
-    (Ardizzone et al. 2019, arXiv:1808.04730, sec. 3.2). Of an odd number of entries, one is
-    transformed in both couplings. Each block deals either half of the block before out evenly
-    to both of its own, so that every entry comes to depend on every other.
+    Of an odd number of entries, one is transformed in both. Each block deals either half of
+    the block before out evenly to both of its own, so that every entry comes to depend on
+    every other.
 
     Args:
-        num_layers: couplings; two make a block.
+        num_layers: couplings.
         width, depth: of the hidden layers of each conditioner.
         activation: of the conditioners, see `networks.ACTIVATIONS`.
         conditioner: "mlp" or "residual".
@@ -53,29 +59,36 @@ class AbstractCouplingFlow(AbstractArchitecture, abc.ABC):
     unroll: int = 1
 
     @abc.abstractmethod
-    def transformer(self) -> AbstractTransformer:
-        """The elementwise map that makes this coupling flow what it is."""
+    def elementwise(self) -> AbstractTransformer:
+        """The transformer of every coupling."""
+
+    def mixing(self, dim: int, *, key: Key) -> list[AbstractBijection]:
+        """What stands before each coupling: the reordering that puts what it keeps first."""
+        return [Permutation(order) for order in coupling_orders(dim, self.num_layers, key)]
+
+    def coupling(self, dim: int, cond_dim: int, *, key: Key) -> AbstractBijection:
+        """One coupling, which keeps the first half of the entries."""
+        return self.partial_coupling(dim, dim // 2, cond_dim, key=key)
 
     def build(self, dim: int, cond_dim: int = 0, *, key: Key) -> Transformed:
         return Transformed(StandardNormal((dim,)), self.stack(dim, cond_dim, key=key))
 
     def stack(self, dim: int, cond_dim: int, *, key: Key) -> Repeat:
-        """All couplings, each behind the reordering that puts what it keeps first."""
+        """All couplings and what mixes before them, as one scan."""
         self.require_dim(dim, cond_dim)
-        key_order, *keys = jr.split(key, self.num_layers + 1)
+        key_mixing, *keys = jr.split(key, self.num_layers + 1)
         layers = [
-            Chain([Permutation(order), self._coupling(dim, cond_dim, key=key_layer)])
-            for order, key_layer in zip(
-                coupling_orders(dim, self.num_layers, key_order), keys, strict=True
-            )
+            Chain([mixing, self.coupling(dim, cond_dim, key=key_layer)])
+            for mixing, key_layer in zip(self.mixing(dim, key=key_mixing), keys, strict=True)
         ]
         return Repeat(layers, unroll=self.unroll)
 
-    def _coupling(self, dim: int, cond_dim: int, *, key: Key) -> Coupling:
+    def partial_coupling(self, dim: int, num_kept: int, cond_dim: int, *, key: Key) -> Coupling:
+        """One coupling that keeps that many entries."""
         return Coupling(
-            self.transformer(),
+            self.elementwise(),
             dim,
-            dim // 2,
+            num_kept,
             cond_dim,
             width=self.width,
             depth=self.depth,
@@ -97,7 +110,7 @@ class NICE(AbstractCouplingFlow):
     name: ClassVar[str] = "nice"
     smallest_unconditional_dim: ClassVar[int] = 2
 
-    def transformer(self) -> AbstractTransformer:
+    def elementwise(self) -> AbstractTransformer:
         return AdditiveTransformer()
 
     def build(self, dim: int, cond_dim: int = 0, *, key: Key) -> Transformed:
@@ -119,8 +132,33 @@ class RealNVP(AbstractCouplingFlow):
     smallest_unconditional_dim: ClassVar[int] = 2
     clamp: float = 2.0
 
-    def transformer(self) -> AbstractTransformer:
+    def elementwise(self) -> AbstractTransformer:
         return AffineTransformer(clamp=self.clamp)
+
+
+@dataclass(frozen=True)
+class Glow(AbstractCouplingFlow):
+    """Affine couplings behind learned linear maps (Kingma & Dhariwal 2018, arXiv:1807.03039).
+
+    Each layer normalises the entries by a learned location and scale, mixes them all by an
+    invertible matrix, and couples the halves. A new flow permutes its inputs: they are whitened
+    before, which spares a start from data. A single entry is normal, its mean and scale set by
+    the condition.
+
+    Args:
+        clamp: bound of the log-scales.
+    """
+
+    name: ClassVar[str] = "glow"
+    smallest_unconditional_dim: ClassVar[int] = 2
+    clamp: float = 2.0
+
+    def elementwise(self) -> AbstractTransformer:
+        return AffineTransformer(clamp=self.clamp)
+
+    def mixing(self, dim: int, *, key: Key) -> list[AbstractBijection]:
+        keys = jr.split(key, self.num_layers)
+        return [Chain([ActNorm(dim), LULinear(dim, key=k)]) for k in keys]
 
 
 @dataclass(frozen=True)
@@ -146,7 +184,7 @@ class GIN(AbstractCouplingFlow):
     smallest_unconditional_dim: ClassVar[int] = 2
     clamp: float = 2.0
 
-    def transformer(self) -> AbstractTransformer:
+    def elementwise(self) -> AbstractTransformer:
         return VolumePreservingAffineTransformer(clamp=self.clamp)
 
     def build(self, dim: int, cond_dim: int = 0, *, key: Key) -> Transformed:
@@ -173,7 +211,7 @@ class SplineCoupling(AbstractCouplingFlow):
     bound: float = 5.0
     clamp: float = 3.0
 
-    def transformer(self) -> AbstractTransformer:
+    def elementwise(self) -> AbstractTransformer:
         return ComposedTransformer(
             AffineTransformer(clamp=self.clamp),
             RationalQuadraticTransformer(num_bins=self.num_bins, bound=self.bound),

@@ -7,11 +7,23 @@ from retrodict.errors import ConfigurationError
 from retrodict.flows.autoregressive import IAF, MAF, NeuralAutoregressive
 from retrodict.flows.base import AbstractArchitecture
 from retrodict.flows.continuous import FFJORD
-from retrodict.flows.coupling import GIN, NICE, RealNVP, SplineCoupling
+from retrodict.flows.coupling import GIN, NICE, Glow, RealNVP, SplineCoupling
+from retrodict.flows.hint import HINT
 
 ARCHITECTURES: dict[str, type[AbstractArchitecture]] = {
     flow.name: flow
-    for flow in (FFJORD, GIN, IAF, MAF, NICE, NeuralAutoregressive, RealNVP, SplineCoupling)
+    for flow in (
+        FFJORD,
+        GIN,
+        Glow,
+        HINT,
+        IAF,
+        MAF,
+        NICE,
+        NeuralAutoregressive,
+        RealNVP,
+        SplineCoupling,
+    )
 }
 
 
