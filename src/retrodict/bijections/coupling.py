@@ -20,12 +20,17 @@ class Coupling(AbstractBijection):
     additive NICE, affine RealNVP, rational-quadratic neural spline flows. With nothing kept it
     is an elementwise map that depends on the condition alone, or is learned once for all.
 
+    Kept angles a enter the network as (cos a, sin a), so that the map has no seam on the torus
+    (Rezende et al. 2020, arXiv:2002.02428, sec. 2.3).
+
     Args:
         transformer: the elementwise map.
         dim: length of `x`.
         num_kept: how many leading entries stay: 0 to dim - 1.
         cond_dim: length of the condition; 0 for none.
         width, depth, activation, conditioner: the network, see `build_conditioner`.
+        kept_is_circular: whether the kept entries are angles; by default, whether those are
+            that the transformer moves.
 
     Raises:
         ConfigurationError: nothing would be transformed.
@@ -34,6 +39,7 @@ class Coupling(AbstractBijection):
     transformer: AbstractTransformer
     network: MLP | ResidualMLP | Constant
     num_kept: int = eqx.field(static=True)
+    kept_is_circular: bool = eqx.field(static=True)
     shape: tuple[int, ...] = eqx.field(static=True)
     cond_shape: tuple[int, ...] | None = eqx.field(static=True)
 
@@ -48,6 +54,7 @@ class Coupling(AbstractBijection):
         depth: int = 2,
         activation: str = "relu",
         conditioner: str = "mlp",
+        kept_is_circular: bool | None = None,
         key: Key,
     ) -> None:
         if not 0 <= num_kept < dim:
@@ -57,9 +64,12 @@ class Coupling(AbstractBijection):
                 "Use dim // 2, or 0 to transform every entry by the condition alone.",
             )
         self.transformer = transformer
+        self.kept_is_circular = (
+            transformer.is_circular if kept_is_circular is None else kept_is_circular
+        )
         self.network = build_conditioner(
             conditioner,
-            num_kept + cond_dim,
+            (2 if self.kept_is_circular else 1) * num_kept + cond_dim,
             (dim - num_kept) * transformer.num_parameters,
             width,
             depth,
@@ -89,9 +99,8 @@ class Coupling(AbstractBijection):
     def _parameters(
         self, kept: Float[Array, " kept"], condition: Float[Array, " cond"] | None
     ) -> Float[Array, "moved parameters"]:
-        if self.cond_shape is None:
-            known = kept
-        else:
-            known = jnp.concatenate([kept, require_condition(condition, self.cond_shape)])
+        known = jnp.concatenate([jnp.cos(kept), jnp.sin(kept)]) if self.kept_is_circular else kept
+        if self.cond_shape is not None:
+            known = jnp.concatenate([known, require_condition(condition, self.cond_shape)])
         parameters = self.network(known).reshape(-1, self.transformer.num_parameters)
         return self.transformer.tie(parameters)

@@ -9,6 +9,7 @@ import abc
 import equinox as eqx
 import jax.numpy as jnp
 
+from retrodict.errors import ConfigurationError
 from retrodict.typing import Array, Float, Scalar
 
 
@@ -19,6 +20,11 @@ class AbstractTransformer(eqx.Module):
     @abc.abstractmethod
     def num_parameters(self) -> int:
         """Unconstrained numbers that set the map."""
+
+    @property
+    def is_circular(self) -> bool:
+        """Whether it maps angles to angles in [-pi, pi), rather than real numbers."""
+        return False
 
     def tie(
         self, parameters: Float[Array, "entries parameters"]
@@ -129,6 +135,18 @@ class ComposedTransformer(AbstractTransformer):
 
     first: AbstractTransformer
     second: AbstractTransformer
+
+    def __check_init__(self) -> None:
+        if self.first.is_circular != self.second.is_circular:
+            raise ConfigurationError(
+                "A map of angles and a map of real numbers cannot be composed; got "
+                f"{type(self.first).__name__}, then {type(self.second).__name__}.",
+                "Use the circular transformer alone: it needs no affine map before it.",
+            )
+
+    @property
+    def is_circular(self) -> bool:
+        return self.first.is_circular
 
     @property
     def num_parameters(self) -> int:
