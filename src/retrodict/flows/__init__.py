@@ -4,7 +4,9 @@ from retrodict.flows.autoregressive import IAF, MAF, NeuralAutoregressive
 from retrodict.flows.base import AbstractArchitecture
 from retrodict.flows.continuous import FFJORD
 from retrodict.flows.coupling import GIN, NICE, Glow, RealNVP, SplineCoupling
+from retrodict.flows.equivariant import EquivariantFlow
 from retrodict.flows.hint import HINT
+from retrodict.flows.image import ImageGlow
 from retrodict.flows.registry import ARCHITECTURES, get_architecture
 
 __all__ = [
@@ -16,7 +18,9 @@ __all__ = [
     "MAF",
     "NICE",
     "AbstractArchitecture",
+    "EquivariantFlow",
     "Glow",
+    "ImageGlow",
     "NeuralAutoregressive",
     "RealNVP",
     "SplineCoupling",
