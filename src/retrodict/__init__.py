@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         cli as cli,
         diagnostics as diagnostics,
         distributions as distributions,
+        dynamics as dynamics,
         errors as errors,
         flows as flows,
         networks as networks,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         ConditionError as ConditionError,
         ConfigurationError as ConfigurationError,
         ConstantColumnError as ConstantColumnError,
+        ConvergenceError as ConvergenceError,
         DataError as DataError,
         DivergenceError as DivergenceError,
         NonFiniteError as NonFiniteError,
@@ -70,7 +72,11 @@ if TYPE_CHECKING:
         TwoMoons as TwoMoons,
         get_problem as get_problem,
     )
-    from retrodict.solvers import ConditionalFlow as ConditionalFlow, Posterior as Posterior
+    from retrodict.solvers import (
+        ConditionalFlow as ConditionalFlow,
+        FlowMatching as FlowMatching,
+        Posterior as Posterior,
+    )
     from retrodict.tables import read_table as read_table, write_table as write_table
     from retrodict.variables import Variable as Variable
 
@@ -93,6 +99,7 @@ _NAMES_OF = {
         "ConditionError",
         "ConfigurationError",
         "ConstantColumnError",
+        "ConvergenceError",
         "DataError",
         "DivergenceError",
         "NonFiniteError",
@@ -118,7 +125,7 @@ _NAMES_OF = {
         "TwoMoons",
         "get_problem",
     ),
-    "solvers": ("ConditionalFlow", "Posterior"),
+    "solvers": ("ConditionalFlow", "FlowMatching", "Posterior"),
     "tables": ("read_table", "write_table"),
     "variables": ("Variable",),
 }
@@ -128,6 +135,7 @@ _LAYERS = (
     "cli",
     "diagnostics",
     "distributions",
+    "dynamics",
     "errors",
     "flows",
     "networks",

@@ -24,6 +24,7 @@ class Saveable(Protocol):
 # Classes are named, not imported: loading a bundle imports only the class it needs.
 _KINDS: dict[str, str] = {
     "ConditionalFlow": "retrodict.solvers:ConditionalFlow",
+    "FlowMatching": "retrodict.solvers:FlowMatching",
 }
 
 

@@ -12,6 +12,7 @@ from retrodict.diagnostics import (
     MaximumMeanDiscrepancyPerObservation,
     Recovery,
     ResimulationError,
+    RoundTrip,
     SimulationBasedCalibration,
     calibration_error,
     mmd_per_observation,
@@ -72,6 +73,7 @@ class Evaluation:
         draws: posterior draws for each held-out observation.
         calibration, ranks: whether the posterior can be trusted.
         recovery: how much the observations tell.
+        round_trip: whether the flow's inverse undoes it.
         comparison: with the problem, where there is a simulator.
     """
 
@@ -82,22 +84,30 @@ class Evaluation:
     calibration: CalibrationError
     ranks: SimulationBasedCalibration
     recovery: Recovery
+    round_trip: RoundTrip
     comparison: Comparison | None
 
     @property
     def passed(self) -> bool:
         """Whether held-out data give no reason to doubt the posterior."""
+        return self.is_calibrated and self.round_trip.passed
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether true causes lie among the draws as often as they should."""
         return self.calibration.passed and self.ranks.passed
 
     @property
     def sentences(self) -> list[str]:
         """The findings, one sentence each, the verdict first."""
-        findings: list[object] = [self.ranks, self.calibration, self.recovery]
+        findings: list[object] = [self.ranks, self.calibration, self.recovery, self.round_trip]
         if self.comparison is not None:
             findings.append(self.comparison.resimulation)
             if self.comparison.mismatch is not None:
                 findings.append(self.comparison.mismatch)
-        verdict = f"The posterior is {'' if self.passed else 'not '}calibrated."
+        verdict = f"The posterior is {'' if self.is_calibrated else 'not '}calibrated."
+        if not self.round_trip.passed:
+            verdict += " Its flow is not undone by its inverse."
         return [verdict, *(str(finding) for finding in findings)]
 
     def to_dict(self) -> dict[str, Any]:
@@ -107,6 +117,7 @@ class Evaluation:
             "calibration_error": self.calibration.to_dict(),
             "simulation_based_calibration": self.ranks.to_dict(),
             "recovery": self.recovery.to_dict(),
+            "round_trip": self.round_trip.to_dict(),
         }
         if self.comparison is not None:
             numbers["resimulation_error"] = self.comparison.resimulation.to_dict()
@@ -146,6 +157,7 @@ def evaluate(
         calibration=calibration_error(draws, held_out.x, names=names),
         ranks=simulation_based_calibration(draws, held_out.x, names=names),
         recovery=recovery(draws, held_out.x, names=names),
+        round_trip=estimator.round_trip(held_out.x, held_out.y, random_state=seed),
         comparison=None if problem is None else _compare(estimator, held_out, problem, seed),
     )
 

@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from retrodict.bijections import without_throw
+from retrodict.diagnostics import RoundTrip, round_trip
 from retrodict.distributions import Transformed
 from retrodict.errors import ConfigurationError, NotFittedError, OutsideTrainingRangeWarning
 from retrodict.flows import AbstractArchitecture
@@ -67,6 +68,10 @@ class AbstractAmortisedSolver(BaseEstimator, abc.ABC):
     @abc.abstractmethod
     def _objective(self) -> Loss:
         """What training minimises."""
+
+    def _held_out_objective(self) -> Loss:
+        """What the best epoch is chosen by: the objective itself, unless a solver says more."""
+        return self._objective()
 
     @abc.abstractmethod
     def _chosen_architecture(self, num_rows: int) -> AbstractArchitecture:
@@ -173,6 +178,31 @@ class AbstractAmortisedSolver(BaseEstimator, abc.ABC):
             random_state=self.random_state,
         )
 
+    def round_trip(self, x: Any, y: Any, *, random_state: int = 0) -> RoundTrip:
+        """The certificate of the flow's inverse, at pairs and at draws from its base.
+
+        See `retrodict.diagnostics.round_trip`. Errors are in standard deviations of each
+        parameter over these pairs.
+
+        Args:
+            x: causes, as in `fit`.
+            y: their effects, as in `fit`.
+            random_state: seed of the draws from the base.
+        """
+        self._require_fitted()
+        x_matrix = as_matrix(x, "x", self.parameters_)
+        y_matrix = as_matrix(y, "y", self.observables_)
+        rng = np.random.default_rng(random_state)
+        spread = self._scaling.point_masses.spread(x_matrix.values, rng)
+        u, c, _ = self._scaling.forward(spread, y_matrix.values)
+        return round_trip(
+            self._flow,
+            u,
+            c,
+            key=jax.random.key(random_state),
+            names=names_of(self.parameters_),
+        )
+
     @property
     def scaling_(self) -> "pandas.DataFrame":
         """What was done to each column before the flow saw it, decided from training data."""
@@ -234,6 +264,7 @@ class AbstractAmortisedSolver(BaseEstimator, abc.ABC):
             config=config,
             progress=progress,
             checkpoint=checkpoint,
+            validation_loss=self._held_out_objective(),
             mesh=shared_mesh(config.batch_size),
         )
         self._flow = result.model

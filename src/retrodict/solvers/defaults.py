@@ -21,14 +21,34 @@ def default_training(num_rows: int, **given: Any) -> TrainingConfig:
     Few rows are seen at most 100 times and with a weight decay inverse to their number, as a
     prior on the weights has it; without, the flow learns them by heart.
     """
+    num_steps = _by_rows(num_rows, 2_000, 2_000, 8_000)
+    return _training(num_rows, num_steps, given, learning_rate=5e-3)
+
+
+def default_velocity_settings(num_rows: int) -> dict[str, Any]:
+    """Width of the velocity of a continuous flow, by the same reasoning."""
+    return {"width": _by_rows(num_rows, 64, 128, 128)}
+
+
+def default_flow_matching(num_rows: int, **given: Any) -> TrainingConfig:
+    """Training settings for flow matching, with what the user has given in their place.
+
+    The target is noisy even at the optimum: a moving average of the weights and more, smaller
+    steps than maximum likelihood takes.
+    """
+    num_steps = _by_rows(num_rows, 4_000, 8_000, 16_000)
+    return _training(num_rows, num_steps, given, learning_rate=1e-3, ema_decay=0.999)
+
+
+def _training(
+    num_rows: int, num_steps: int, given: dict[str, Any], **settings: Any
+) -> TrainingConfig:
     batch_size = given.get("batch_size") or _by_rows(num_rows, 128, 256, 512)
     batch_size = min(batch_size, num_rows)
     steps_per_epoch = max(1, num_rows // batch_size)
-    num_steps = _by_rows(num_rows, 2_000, 2_000, 8_000)
-    settings: dict[str, Any] = {
+    settings |= {
         "batch_size": batch_size,
         "max_epochs": min(100, max(1, round(num_steps / steps_per_epoch))),
-        "learning_rate": 5e-3,
         "weight_decay": min(1.0, 1_000 / num_rows),
         "patience": None,
     }

@@ -6,9 +6,11 @@ from typing import Any
 from retrodict.errors import ConfigurationError
 from retrodict.solvers.amortised import AbstractAmortisedSolver
 from retrodict.solvers.conditional_flow import ConditionalFlow
+from retrodict.solvers.flow_matching import FlowMatching
 
 SOLVERS: dict[str, type[AbstractAmortisedSolver]] = {
     "conditional-flow": ConditionalFlow,
+    "flow-matching": FlowMatching,
 }
 
 
