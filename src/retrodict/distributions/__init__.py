@@ -1,7 +1,8 @@
 """Distributions: densities that can be evaluated and sampled, conditional or not."""
 
-from retrodict.distributions.base import AbstractDistribution
+from retrodict.distributions.base import AbstractDistribution, condition_for
 from retrodict.distributions.conditional import Conditional, num_parameters
+from retrodict.distributions.mean_free_normal import MeanFreeNormal
 from retrodict.distributions.mixture import Mixture
 from retrodict.distributions.multivariate_normal import MultivariateNormal
 from retrodict.distributions.normal import Normal, StandardNormal
@@ -12,6 +13,7 @@ from retrodict.distributions.uniform import Uniform
 __all__ = [
     "AbstractDistribution",
     "Conditional",
+    "MeanFreeNormal",
     "Mixture",
     "MultivariateNormal",
     "Normal",
@@ -19,5 +21,6 @@ __all__ = [
     "StudentT",
     "Transformed",
     "Uniform",
+    "condition_for",
     "num_parameters",
 ]

@@ -1,6 +1,7 @@
 """Networks: what computes the parameters of a transformation from what is known."""
 
 from retrodict.networks.convolutional import ConvolutionalNetwork
+from retrodict.networks.equivariant import EquivariantVectorField
 from retrodict.networks.lipschitz import (
     CONTRACTIVE_ACTIVATIONS,
     ContractiveMap,
@@ -17,6 +18,7 @@ __all__ = [
     "Constant",
     "ContractiveMap",
     "ConvolutionalNetwork",
+    "EquivariantVectorField",
     "LipschitzMLP",
     "MaskedMLP",
     "ResidualMLP",
