@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from retrodict import plots
 from retrodict.diagnostics import calibration_error, simulation_based_calibration
+from retrodict.dynamics import LogisticMap
 from retrodict.errors import NonFiniteError, ShapeError
 
 
@@ -34,6 +35,7 @@ PICTURES = {
     "calibration_curve": lambda d, t, v: plots.calibration_curve(
         calibration_error(d, t, names=[x.name for x in v])
     ),
+    "cobweb": lambda d, t, v: plots.cobweb(LogisticMap(3.2), 0.1, 20),
     "ecdf_difference": lambda d, t, v: plots.ecdf_difference(
         simulation_based_calibration(d, t, names=[x.name for x in v])
     ),

@@ -1,5 +1,7 @@
 """Invertible residual networks."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -12,6 +14,8 @@ from retrodict.bijections.tolerance import Tolerance
 from retrodict.errors import ConfigurationError
 from retrodict.networks import ContractiveMap, LipschitzMLP
 from retrodict.typing import Array, Float, Key, Scalar
+
+_State = tuple[Array, Array, Array, Array, Array]
 
 _LOG_DETS = ("auto", "exact", "unbiased")
 # Up to here the whole Jacobian costs less than the series, which for some row is always long.
@@ -133,7 +137,7 @@ class InvertibleResidual(AbstractBijection):
         size = jnp.linalg.norm(jax.lax.stop_gradient(start)) / (1 + self.lipschitz)
         accepted = self.tolerance.atol + self.tolerance.rtol * size
         # In units of the accepted error, optimistix' test of the step is a test of the error.
-        solution = optimistix.fixed_point(
+        solution: Any = optimistix.fixed_point(
             _iterate,
             optimistix.FixedPointIteration(
                 rtol=0.0, atol=(1 - self.lipschitz) / self.lipschitz, norm=optimistix.two_norm
@@ -144,7 +148,7 @@ class InvertibleResidual(AbstractBijection):
             adjoint=optimistix.ImplicitAdjoint(),
             throw=False,
         )
-        converged = solution.result == optimistix.RESULTS.successful
+        converged = jnp.asarray(solution.result == optimistix.RESULTS.successful)
         return self.tolerance.checked(
             solution.value * accepted, converged, "The inverse of a residual block"
         )
@@ -178,10 +182,10 @@ def _series(
     frozen_g, frozen_x = jax.lax.stop_gradient((g, x))
     _, pull_back = jax.vjp(frozen_g, frozen_x)
 
-    def more(state: tuple[Array, ...]) -> Array:
+    def more(state: _State) -> Array:
         return state[0] < length
 
-    def add_term(state: tuple[Array, ...]) -> tuple[Array, ...]:
+    def add_term(state: _State) -> _State:
         k, row, weight, log_det, neumann = state
         k = k + 1
         (row,) = pull_back(row)

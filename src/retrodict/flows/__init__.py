@@ -8,6 +8,7 @@ from retrodict.flows.equivariant import EquivariantFlow
 from retrodict.flows.hint import HINT
 from retrodict.flows.image import ImageGlow
 from retrodict.flows.registry import ARCHITECTURES, get_architecture
+from retrodict.flows.residual import ResidualFlow
 
 __all__ = [
     "ARCHITECTURES",
@@ -23,6 +24,7 @@ __all__ = [
     "ImageGlow",
     "NeuralAutoregressive",
     "RealNVP",
+    "ResidualFlow",
     "SplineCoupling",
     "get_architecture",
 ]

@@ -9,6 +9,7 @@ from retrodict.flows.base import AbstractArchitecture
 from retrodict.flows.continuous import FFJORD
 from retrodict.flows.coupling import GIN, NICE, Glow, RealNVP, SplineCoupling
 from retrodict.flows.hint import HINT
+from retrodict.flows.residual import ResidualFlow
 
 ARCHITECTURES: dict[str, type[AbstractArchitecture]] = {
     flow.name: flow
@@ -22,6 +23,7 @@ ARCHITECTURES: dict[str, type[AbstractArchitecture]] = {
         NICE,
         NeuralAutoregressive,
         RealNVP,
+        ResidualFlow,
         SplineCoupling,
     )
 }

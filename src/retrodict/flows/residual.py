@@ -45,7 +45,7 @@ class ResidualFlow(AbstractArchitecture):
 
     name: ClassVar[str] = "residual-flow"
     num_layers: int = 8
-    width: int = 128
+    width: int = 64
     depth: int = 2
     activation: str = "lipswish"
     lipschitz: float = 0.9

@@ -7,8 +7,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
 
-from retrodict.errors import ConfigurationError
+from retrodict.errors import ConditionError, ConfigurationError
 from retrodict.networks.mlp import MLP
 from retrodict.typing import Array, Float, Key, Scalar
 
@@ -103,11 +104,13 @@ class LipschitzMLP(eqx.Module):
 
     def given(self, condition: Float[Array, " cond"] | None = None) -> "ContractiveMap":
         """The network as a function of x alone, its weights shrunk once for many calls."""
-        shifts = [layer.bias for layer in self.layers]
+        shifts = [jnp.asarray(layer.bias) for layer in self.layers]
         if self.context is not None:
-            splits = [sum(b.size for b in shifts[:i]) for i in range(1, len(shifts))]
-            moves = jnp.split(self.context(condition), splits)
-            shifts = [b + move for b, move in zip(shifts, moves, strict=True)]
+            if condition is None:
+                raise ConditionError("This network depends on a condition; none was given.")
+            ends = np.cumsum([shift.size for shift in shifts])[:-1]
+            moves = jnp.split(self.context(condition), ends)
+            shifts = [shift + move for shift, move in zip(shifts, moves, strict=True)]
         weights = tuple(_shrunk(layer.weight, self._share) for layer in self.layers)
         sharpness = tuple(jnp.exp(log) for log in self.log_sharpness)
         return ContractiveMap(weights, tuple(shifts), sharpness, self.activation)

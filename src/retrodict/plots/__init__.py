@@ -1,6 +1,7 @@
 """Pictures: arrays or results in, one matplotlib `Figure` out; nothing global is touched."""
 
 from retrodict.plots.calibration import calibration_curve, ecdf_difference, rank_histogram
+from retrodict.plots.cobweb import cobweb
 from retrodict.plots.export import to_png, to_svg
 from retrodict.plots.marginals import marginals
 from retrodict.plots.pairs import pairs
@@ -10,6 +11,7 @@ from retrodict.plots.training import training_curve
 
 __all__ = [
     "calibration_curve",
+    "cobweb",
     "ecdf_difference",
     "marginals",
     "pairs",
