@@ -15,7 +15,8 @@ from distribution_registry import COND_DIM, CONSTRUCTORS, DIM
 from numpy.testing import assert_allclose
 
 import retrodict.distributions as package
-from retrodict.distributions import AbstractDistribution, Normal, Uniform
+from retrodict.bijections import LinearRegression
+from retrodict.distributions import AbstractDistribution, Normal, Transformed, Uniform
 from retrodict.errors import ConditionError, ConfigurationError
 
 DTYPES = {"float32": 2e-5, "float64": 1e-10}
@@ -33,6 +34,11 @@ def grid(box):
     centres = (edges[1:] + edges[:-1]) / 2
     x = np.stack(np.meshgrid(centres, centres), axis=-1).reshape(-1, DIM)
     return x, (edges[1] - edges[0]) ** 2
+
+
+def condition_of(name, dtype="float64"):
+    """The condition where the distribution depends on one."""
+    return jnp.asarray(CONDITION, dtype) if name in CONDITIONAL else None
 
 
 def one(distribution, x, condition):
@@ -60,8 +66,8 @@ def draws(name):
     with jax.enable_x64(True):
         keys = jax.random.split(jax.random.key(7), NUM_DRAWS)
         distribution = CONSTRUCTORS[name].build()
-        found = draw(distribution, keys, jnp.asarray(CONDITION))
-        again = log_probs(distribution, found[0], jnp.asarray(CONDITION))
+        found = draw(distribution, keys, condition_of(name))
+        again = log_probs(distribution, found[0], condition_of(name))
     return tuple(np.asarray(leaf) for leaf in (*found, again))
 
 
@@ -70,7 +76,7 @@ def test_the_density_integrates_to_one(name):
     x, area = grid(CONSTRUCTORS[name].box)
     with jax.enable_x64(True):
         distribution = CONSTRUCTORS[name].build()
-        found = log_probs(distribution, jnp.asarray(x), jnp.asarray(CONDITION))
+        found = log_probs(distribution, jnp.asarray(x), condition_of(name))
     assert_allclose(np.exp(found).sum() * area, 1.0, atol=2e-3)
 
 
@@ -80,7 +86,7 @@ def test_the_density_is_scipys(name, dtype):
     x = np.random.default_rng(0).uniform(-3, 3, size=(50, DIM)).astype(dtype)
     with jax.enable_x64(dtype == "float64"):
         distribution = CONSTRUCTORS[name].build()
-        found = log_probs(distribution, jnp.asarray(x), jnp.asarray(CONDITION, dtype))
+        found = log_probs(distribution, jnp.asarray(x), condition_of(name, dtype))
     assert found.dtype == dtype
     expected = CONSTRUCTORS[name].logpdf(x.astype(float), CONDITION)
     assert_allclose(found, expected, rtol=DTYPES[dtype], atol=DTYPES[dtype])
@@ -121,15 +127,14 @@ def test_values_and_gradients_are_finite_far_out(name, dtype):
         far = np.array([[-1e4] * DIM, [0.0] * DIM, [1e4] * DIM], dtype)
     with jax.enable_x64(dtype == "float64"):
         distribution = CONSTRUCTORS[name].build()
-        found = gradients(distribution, jnp.asarray(far), jnp.asarray(CONDITION, dtype))
+        found = gradients(distribution, jnp.asarray(far), condition_of(name, dtype))
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found))
 
 
 @every_case
 def test_many_draws_are_independent(name):
     distribution = CONSTRUCTORS[name].build()
-    condition = jnp.asarray(CONDITION, jnp.float32)
-    x = distribution.sample_many(jax.random.key(0), 4, condition)
+    x = distribution.sample_many(jax.random.key(0), 4, condition_of(name, "float32"))
     assert x.shape == (4, DIM)
     assert len(np.unique(np.asarray(x)[:, 0])) == 4
 
@@ -141,6 +146,30 @@ def test_a_missing_or_misshapen_condition_is_refused(name):
         distribution.log_prob(jnp.zeros(DIM))
     with pytest.raises(ConditionError):
         distribution.sample(jax.random.key(0), jnp.zeros(COND_DIM + 1))
+
+
+@pytest.mark.parametrize("name", [name for name in CONSTRUCTORS if name not in CONDITIONAL])
+def test_a_condition_that_nothing_depends_on_is_refused(name):
+    distribution = CONSTRUCTORS[name].build()
+    x, condition = jnp.zeros(DIM), jnp.zeros(COND_DIM)
+    for ask in (
+        lambda: distribution.log_prob(x, condition),
+        lambda: distribution.sample(jax.random.key(0), condition),
+        lambda: distribution.sample_and_log_prob(jax.random.key(0), condition),
+    ):
+        with pytest.raises(ConditionError, match=rf"does not depend .* \({COND_DIM},\)"):
+            ask()
+
+
+def test_the_base_of_a_conditional_flow_is_spared_its_condition():
+    """As the links of a chain are: what has no use for the condition does not see it."""
+    shift_by_the_condition = LinearRegression(jnp.ones((1, 1)), jnp.zeros(1), jnp.ones((1, 1)))
+    flow = Transformed(Normal(jnp.zeros(1), jnp.ones(1)), shift_by_the_condition)
+    condition = jnp.array([3.0])
+    assert_allclose(flow.log_prob(condition, condition), -0.5 * np.log(2 * np.pi), rtol=1e-6)
+    x, log_prob = flow.sample_and_log_prob(jax.random.key(0), condition)
+    assert_allclose(x, flow.sample(jax.random.key(0), condition))
+    assert_allclose(log_prob, flow.log_prob(x, condition), rtol=1e-6)
 
 
 def test_the_uniform_density_ends_at_its_bounds():

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from retrodict.bijections import AbstractBijection, Chain, Invert, is_random, without_throw
 from retrodict.diagnostics.arguments import Json, by_name, finite_array, parameter_names
-from retrodict.distributions import AbstractDistribution, Transformed
+from retrodict.distributions import AbstractDistribution, Transformed, condition_for
 from retrodict.errors import CapabilityError, ConditionError, ConfigurationError, ShapeError
 from retrodict.typing import Array, Int, Key, Scalar
 
@@ -374,6 +374,6 @@ def _base_draws(
     base, key = base_and_key
 
     def one(row: Int[Array, ""], condition: Float[Array, "..."] | None) -> Float[Array, "..."]:
-        return base.sample(jax.random.fold_in(key, row), condition)
+        return base.sample(jax.random.fold_in(key, row), condition_for(base, condition))
 
     return (jax.vmap(one)(row, condition),)

@@ -5,6 +5,8 @@ import abc
 import equinox as eqx
 import jax
 
+from retrodict.bijections.base import require_condition
+from retrodict.errors import ConditionError
 from retrodict.typing import Array, Float, Key, Scalar
 
 
@@ -13,7 +15,8 @@ class AbstractDistribution(eqx.Module):
 
     Attributes:
         shape: of one example.
-        cond_shape: of one condition, or None where the distribution does not depend on one.
+        cond_shape: of one condition, or None where the distribution does not depend on one;
+            it then refuses a condition (`condition_for` is what a part of a model takes).
     """
 
     shape: eqx.AbstractVar[tuple[int, ...]]
@@ -41,3 +44,24 @@ class AbstractDistribution(eqx.Module):
     ) -> Float[Array, "draws ..."]:
         """`num_draws` independent draws under one condition."""
         return jax.vmap(lambda k: self.sample(k, condition))(jax.random.split(key, num_draws))
+
+
+def check_condition(
+    condition: Float[Array, "..."] | None, cond_shape: tuple[int, ...] | None
+) -> None:
+    """Raises a `ConditionError` unless the condition is what the distribution depends on."""
+    if cond_shape is not None:
+        require_condition(condition, cond_shape)
+    elif condition is not None:
+        raise ConditionError(
+            "This distribution does not depend on a condition; got one of shape "
+            f"{condition.shape}.",
+            "Leave it out, or build the model with the length of the condition.",
+        )
+
+
+def condition_for(
+    distribution: AbstractDistribution, condition: Float[Array, "..."] | None
+) -> Float[Array, "..."] | None:
+    """A model's condition for one of its parts: None if that part depends on none."""
+    return None if distribution.cond_shape is None else condition

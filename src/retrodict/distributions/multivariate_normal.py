@@ -6,7 +6,7 @@ import jax.random as jr
 import jax.scipy.linalg as jsl
 import numpy as np
 
-from retrodict.distributions.base import AbstractDistribution
+from retrodict.distributions.base import AbstractDistribution, check_condition
 from retrodict.errors import ConfigurationError
 from retrodict.typing import Array, Float, Key, Scalar
 
@@ -72,9 +72,11 @@ class MultivariateNormal(AbstractDistribution):
     def log_prob(
         self, x: Float[Array, "..."], condition: Float[Array, "..."] | None = None
     ) -> Scalar:
+        check_condition(condition, self.cond_shape)
         z = jsl.solve_triangular(self.scale_tril, x - self.loc, lower=True)
         log_det = jnp.log(jnp.diagonal(self.scale_tril)).sum()
         return -0.5 * (z * z + _LOG_TWO_PI).sum() - log_det
 
     def sample(self, key: Key, condition: Float[Array, "..."] | None = None) -> Float[Array, "..."]:
+        check_condition(condition, self.cond_shape)
         return self.loc + self.scale_tril @ jr.normal(key, self.shape, self.loc.dtype)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 
-from retrodict.distributions.base import AbstractDistribution
+from retrodict.distributions.base import AbstractDistribution, check_condition
 from retrodict.typing import Array, Float, Key, Scalar
 
 _LOG_TWO_PI = float(np.log(2 * np.pi))
@@ -43,10 +43,12 @@ class Normal(AbstractDistribution):
     def log_prob(
         self, x: Float[Array, "..."], condition: Float[Array, "..."] | None = None
     ) -> Scalar:
+        check_condition(condition, self.cond_shape)
         z = (x - self.loc) * jnp.exp(-self.log_scale)
         return (-0.5 * (z * z + _LOG_TWO_PI) - self.log_scale).sum()
 
     def sample(self, key: Key, condition: Float[Array, "..."] | None = None) -> Float[Array, "..."]:
+        check_condition(condition, self.cond_shape)
         return self.loc + self.scale * jr.normal(key, self.shape, self.loc.dtype)
 
 
@@ -59,7 +61,9 @@ class StandardNormal(AbstractDistribution):
     def log_prob(
         self, x: Float[Array, "..."], condition: Float[Array, "..."] | None = None
     ) -> Scalar:
+        check_condition(condition, self.cond_shape)
         return -0.5 * (x * x + _LOG_TWO_PI).sum()
 
     def sample(self, key: Key, condition: Float[Array, "..."] | None = None) -> Float[Array, "..."]:
+        check_condition(condition, self.cond_shape)
         return jr.normal(key, self.shape)

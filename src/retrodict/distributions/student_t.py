@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 
-from retrodict.distributions.base import AbstractDistribution
+from retrodict.distributions.base import AbstractDistribution, check_condition
 from retrodict.typing import Array, Float, Key, Scalar
 
 
@@ -48,6 +48,7 @@ class StudentT(AbstractDistribution):
     def log_prob(
         self, x: Float[Array, "..."], condition: Float[Array, "..."] | None = None
     ) -> Scalar:
+        check_condition(condition, self.cond_shape)
         df = jnp.exp(self.log_df)
         z = (x - self.loc) * jnp.exp(-self.log_scale)
         log_normaliser = (
@@ -59,5 +60,6 @@ class StudentT(AbstractDistribution):
         return (-0.5 * (df + 1) * jnp.log1p(z * z / df) - log_normaliser).sum()
 
     def sample(self, key: Key, condition: Float[Array, "..."] | None = None) -> Float[Array, "..."]:
+        check_condition(condition, self.cond_shape)
         t = jr.t(key, jnp.exp(self.log_df), self.shape, self.loc.dtype)
         return self.loc + jnp.exp(self.log_scale) * t

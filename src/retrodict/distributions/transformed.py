@@ -3,7 +3,7 @@
 import equinox as eqx
 
 from retrodict.bijections.base import AbstractBijection
-from retrodict.distributions.base import AbstractDistribution
+from retrodict.distributions.base import AbstractDistribution, check_condition, condition_for
 from retrodict.errors import ConfigurationError
 from retrodict.typing import Array, Float, Key, Scalar
 
@@ -37,15 +37,19 @@ class Transformed(AbstractDistribution):
     def log_prob(
         self, x: Float[Array, "..."], condition: Float[Array, "..."] | None = None
     ) -> Scalar:
+        check_condition(condition, self.cond_shape)
         z, log_det = self.bijection.forward_and_log_det(x, condition)
-        return self.base.log_prob(z, condition) + log_det
+        return self.base.log_prob(z, condition_for(self.base, condition)) + log_det
 
     def sample(self, key: Key, condition: Float[Array, "..."] | None = None) -> Float[Array, "..."]:
-        return self.bijection.inverse(self.base.sample(key, condition), condition)
+        check_condition(condition, self.cond_shape)
+        z = self.base.sample(key, condition_for(self.base, condition))
+        return self.bijection.inverse(z, condition)
 
     def sample_and_log_prob(
         self, key: Key, condition: Float[Array, "..."] | None = None
     ) -> tuple[Float[Array, "..."], Scalar]:
-        z, log_prob = self.base.sample_and_log_prob(key, condition)
+        check_condition(condition, self.cond_shape)
+        z, log_prob = self.base.sample_and_log_prob(key, condition_for(self.base, condition))
         x, log_det = self.bijection.inverse_and_log_det(z, condition)
         return x, log_prob - log_det

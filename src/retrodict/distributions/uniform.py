@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 
-from retrodict.distributions.base import AbstractDistribution
+from retrodict.distributions.base import AbstractDistribution, check_condition
 from retrodict.typing import Array, Float, Key, Scalar
 
 
@@ -38,12 +38,14 @@ class Uniform(AbstractDistribution):
     def log_prob(
         self, x: Float[Array, "..."], condition: Float[Array, "..."] | None = None
     ) -> Scalar:
+        check_condition(condition, self.cond_shape)
         lower, upper = jax.lax.stop_gradient((self.lower, self.upper))
         log_density = jnp.where((x < lower) | (x > upper), -jnp.inf, -jnp.log(upper - lower))
         # NaN lies neither below nor above: it must come out as itself, not as a density.
         return jnp.where(jnp.isnan(x), x, log_density).sum()
 
     def sample(self, key: Key, condition: Float[Array, "..."] | None = None) -> Float[Array, "..."]:
+        check_condition(condition, self.cond_shape)
         lower, upper = jax.lax.stop_gradient((self.lower, self.upper))
         share = jr.uniform(key, self.shape, self.lower.dtype)
         # Rounding may carry the sum past the bound by one unit in the last place.

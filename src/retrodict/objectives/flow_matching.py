@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import jax.random as jr
 
 from retrodict.bijections import ContinuousFlow
-from retrodict.distributions import AbstractDistribution, Transformed
+from retrodict.distributions import AbstractDistribution, Transformed, condition_for
 from retrodict.errors import ConfigurationError
 from retrodict.typing import Array, Float, Key, Scalar
 
@@ -54,7 +54,8 @@ class FlowMatchingLoss(eqx.Module):
         num_rows = len(x1)
         start = jr.uniform(key_time, (), x1.dtype)
         times = (start + jnp.arange(num_rows, dtype=x1.dtype) / num_rows) % 1
-        x0 = jax.vmap(base.sample)(jr.split(key_base, num_rows), condition).astype(x1.dtype)
+        of_base = condition_for(base, condition)
+        x0 = jax.vmap(base.sample)(jr.split(key_base, num_rows), of_base).astype(x1.dtype)
         if self.couple is not None:
             x0 = self.couple(x0, x1, key_couple)
 
@@ -64,6 +65,7 @@ class FlowMatchingLoss(eqx.Module):
             x1: Float[Array, "..."],
             condition: Float[Array, "..."] | None,
         ) -> Scalar:
+            check_condition(condition, distribution.cond_shape)
             velocity = flow.velocity(t, (1 - t) * x0 + t * x1, condition)
             return jnp.mean((velocity - (x1 - x0)) ** 2)
 
