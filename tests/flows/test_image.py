@@ -19,11 +19,15 @@ SHAPE = (1, 4, 4)
 COND_DIM = 2
 
 
+# Each program runs once: the time goes into compiling it.
+compiled = functools.partial(eqx.filter_jit, compiler_options={"xla_backend_optimization_level": 0})
+
+
 @functools.cache
 def small(downsampling, cond_dim):
     """In float64, with parameters that are not zero."""
     with jax.enable_x64(True):
-        architecture = ImageGlow(num_layers=2, width=8, downsampling=downsampling)
+        architecture = ImageGlow(num_layers=1, width=8, downsampling=downsampling)
         flow = architecture.build(SHAPE, cond_dim, key=jr.key(0))
         arrays, static = eqx.partition(flow, eqx.is_inexact_array)
         leaves, structure = jax.tree.flatten(arrays)
@@ -35,27 +39,31 @@ def small(downsampling, cond_dim):
         return eqx.combine(jax.tree.unflatten(structure, leaves), static)
 
 
-@pytest.mark.parametrize(("downsampling", "cond_dim"), [("haar", COND_DIM), ("squeeze", 0)])
-def test_the_density_is_that_of_the_change_of_variables(downsampling, cond_dim):
-    flow = small(downsampling, cond_dim)
+def test_the_density_is_that_of_the_change_of_variables():
+    flow = small("haar", COND_DIM)
     with jax.enable_x64(True):
         x = jnp.asarray(np.random.default_rng(0).normal(size=SHAPE))
-        condition = jnp.array([0.7, -0.2]) if cond_dim else None
-        forward = eqx.filter_jit(lambda x: flow.bijection.forward(x, condition))
-        z = np.asarray(forward(x))
-        jacobian = np.asarray(jax.jit(jax.jacfwd(forward))(x)).reshape(16, 16)
-        log_prob = eqx.filter_jit(flow.log_prob)(x, condition)
+        condition = jnp.array([0.7, -0.2])
+
+        def evidence(flow, x):
+            def forward(x):
+                z = flow.bijection.forward(x, condition)
+                return z, z
+
+            jacobian, z = jax.jacrev(forward, has_aux=True)(x)
+            return z, jacobian.reshape(16, 16), flow.log_prob(x, condition)
+
+        z, jacobian, log_prob = map(np.asarray, compiled(evidence)(flow, x))
     expected = -0.5 * (z @ z + 16 * np.log(2 * np.pi)) + np.linalg.slogdet(jacobian).logabsdet
     assert_allclose(log_prob, expected, rtol=1e-9)
 
 
 def test_draws_come_with_their_own_log_density():
-    flow = small("haar", COND_DIM)
+    flow = small("squeeze", 0)
     with jax.enable_x64(True):
-        condition = jnp.array([0.7, -0.2])
-        x, log_prob = eqx.filter_jit(flow.sample_and_log_prob)(jr.key(2), condition)
+        x, log_prob = compiled(flow.sample_and_log_prob)(jr.key(2))
         assert x.shape == SHAPE
-        assert_allclose(log_prob, eqx.filter_jit(flow.log_prob)(x, condition), rtol=1e-7)
+        assert_allclose(log_prob, compiled(flow.log_prob)(x), rtol=1e-7)
 
 
 def bars(rng, num):
@@ -72,7 +80,7 @@ def test_training_finds_the_bars_and_the_condition():
     rng = np.random.default_rng(3)
     data, held_out = bars(rng, 512), bars(rng, 256)
     flow = ImageGlow(num_layers=2, width=16).build(SHAPE, COND_DIM, key=jr.key(0))
-    config = TrainingConfig(batch_size=128, learning_rate=5e-3, max_epochs=15)
+    config = TrainingConfig(batch_size=128, learning_rate=1e-2, max_epochs=20)
     found = train(flow, negative_log_likelihood, data, held_out, key=jr.key(1), config=config)
     # The best normal density without knowledge of the bars.
     flat = np.asarray(data[0]).reshape(512, 16)
