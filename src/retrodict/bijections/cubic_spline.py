@@ -12,6 +12,7 @@ from retrodict.bijections.spline_bins import (
     pick,
     require_spline,
     shares,
+    within,
 )
 from retrodict.bijections.transformers import AbstractTransformer
 from retrodict.typing import Array, Float, Scalar
@@ -55,7 +56,7 @@ class CubicSplineTransformer(AbstractTransformer):
         inside = jnp.abs(x) < self.bound
         safe_x = jnp.where(inside, x, 0)
         found, start, end = self._bin(safe_x, parameters, among_z=False)
-        xi = (safe_x - found.x0) / found.width
+        xi = within((safe_x - found.x0) / found.width)
         z = found.z0 + found.height * _cubic(xi, start, end)
         log_det = jnp.log(found.slope) + jnp.log(_slope(xi, start, end))
         return jnp.where(inside, z, x), jnp.where(inside, log_det, 0)
@@ -66,7 +67,7 @@ class CubicSplineTransformer(AbstractTransformer):
         inside = jnp.abs(z) < self.bound
         safe_z = jnp.where(inside, z, 0)
         found, start, end = self._bin(safe_z, parameters, among_z=True)
-        xi = inverse_cubic((safe_z - found.z0) / found.height, start, end)
+        xi = inverse_cubic(within((safe_z - found.z0) / found.height), start, end)
         log_det = -jnp.log(found.slope) - jnp.log(_slope(xi, start, end))
         return (
             jnp.where(inside, found.x0 + xi * found.width, z),

@@ -12,6 +12,7 @@ from retrodict.bijections.spline_bins import (
     pick,
     require_spline,
     shares,
+    within,
 )
 from retrodict.bijections.transformers import AbstractTransformer
 from retrodict.typing import Array, Float, Scalar
@@ -54,7 +55,7 @@ class PiecewiseQuadraticTransformer(AbstractTransformer):
         inside = jnp.abs(x) < self.bound
         safe_x = jnp.where(inside, x, 0)
         found, start, end = self._bin(safe_x, parameters, among_z=False)
-        xi = (safe_x - found.x0) / found.width
+        xi = within((safe_x - found.x0) / found.width)
         z = found.z0 + found.height * xi * (start + (end - start) * xi / 2)
         log_det = jnp.log(found.slope) + jnp.log(start * (1 - xi) + end * xi)
         return jnp.where(inside, z, x), jnp.where(inside, log_det, 0)
@@ -68,7 +69,7 @@ class PiecewiseQuadraticTransformer(AbstractTransformer):
         # From the end with the smaller derivative no term is negative: nothing cancels.
         rising = end >= start
         low, high = jnp.where(rising, start, end), jnp.where(rising, end, start)
-        eta = jnp.where(rising, safe_z - found.z0, found.z1 - safe_z) / found.height
+        eta = within(jnp.where(rising, safe_z - found.z0, found.z1 - safe_z) / found.height)
         density = jnp.sqrt(low * low + 2 * (high - low) * eta)
         from_low = 2 * eta / (low + density)
         x = found.x0 + found.width * jnp.where(rising, from_low, 1 - from_low)

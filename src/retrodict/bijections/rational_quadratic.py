@@ -11,6 +11,7 @@ from retrodict.bijections.spline_bins import (
     pick,
     require_spline,
     shares,
+    within,
 )
 from retrodict.bijections.transformers import AbstractTransformer
 from retrodict.typing import Array, Float, Scalar
@@ -77,7 +78,7 @@ class RationalQuadraticTransformer(AbstractTransformer):
 def rational_quadratic(x: Scalar, found: Bin, d0: Scalar, d1: Scalar) -> tuple[Scalar, Scalar]:
     """z and log dz/dx in one bin, with derivatives d0 and d1 at its ends (eqs. 4 and 5)."""
     slope = found.slope
-    xi = (x - found.x0) / found.width
+    xi = within((x - found.x0) / found.width)
     mixed = xi * (1 - xi)
     eta = (slope * xi * xi + d0 * mixed) / (slope + (d0 + d1 - 2 * slope) * mixed)
     return found.z0 + found.height * eta, _log_derivative(xi, slope, d0, d1)
@@ -89,7 +90,7 @@ def inverse_rational_quadratic(
     """x and log dx/dz in one bin, with derivatives d0 and d1 at its ends (eqs. 6 to 8)."""
     slope = found.slope
     # Quadratic in xi, solved in the form that does not cancel.
-    eta = (z - found.z0) / found.height
+    eta = within((z - found.z0) / found.height)
     bend = d0 + d1 - 2 * slope
     a = slope - d0 + eta * bend
     b = d0 - eta * bend

@@ -89,6 +89,14 @@ def pick(values: Float[Array, " bins"], one_hot: Float[Array, " bins"]) -> Scala
     return jnp.dot(values, one_hot, precision=jax.lax.Precision.HIGHEST)
 
 
+def within(share: Scalar) -> Scalar:
+    """A relative position in a bin, put back where rounding took it beyond an end.
+
+    Next to a flat end the slope would come out negative there. The derivative stays one.
+    """
+    return share + jax.lax.stop_gradient(jnp.clip(share, 0, 1) - share)
+
+
 class Bin(NamedTuple):
     """The bin that holds a value: its rectangle, and its place among all bins.
 
