@@ -42,12 +42,14 @@ class MeanFreeNormal(AbstractDistribution):
         self, x: Float[Array, "points space"], condition: Float[Array, "..."] | None = None
     ) -> Scalar:
         check_condition(condition, self.cond_shape)
+        check_condition(condition, self.cond_shape)
         centred = x - x.mean(axis=0)
         return -0.5 * ((centred**2).sum() + self.dim * float(np.log(2 * np.pi)))
 
     def sample(
         self, key: Key, condition: Float[Array, "..."] | None = None
     ) -> Float[Array, "points space"]:
+        check_condition(condition, self.cond_shape)
         check_condition(condition, self.cond_shape)
         x = jr.normal(key, self.shape)
         return x - x.mean(axis=0)

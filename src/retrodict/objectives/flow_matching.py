@@ -9,6 +9,7 @@ import jax.random as jr
 
 from retrodict.bijections import ContinuousFlow
 from retrodict.distributions import AbstractDistribution, Transformed, condition_for
+from retrodict.distributions.base import check_condition
 from retrodict.errors import ConfigurationError
 from retrodict.typing import Array, Float, Key, Scalar
 
