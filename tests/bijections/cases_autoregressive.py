@@ -1,4 +1,4 @@
-"""Autoregressive layers, in both directions, and the monotone network."""
+"""Autoregressive layers and the monotone network."""
 
 import jax.random as jr
 from bijection_case import COND_DIM, DIM, Case, randomise
@@ -6,7 +6,6 @@ from bijection_case import COND_DIM, DIM, Case, randomise
 from retrodict.bijections import (
     AffineTransformer,
     Coupling,
-    Invert,
     MaskedAutoregressive,
     MonotoneNetworkTransformer,
 )
@@ -14,13 +13,12 @@ from retrodict.bijections import (
 MONOTONE = MonotoneNetworkTransformer(num_units=4)
 
 
-def autoregressive(transformer, cond_dim):
-    def build(key):
-        key_build, key_noise = jr.split(key)
-        layer = MaskedAutoregressive(transformer, DIM, cond_dim, width=8, depth=2, key=key_build)
-        return randomise(layer, key_noise)
-
-    return build
+def autoregressive(key):
+    key_build, key_noise = jr.split(key)
+    layer = MaskedAutoregressive(
+        AffineTransformer(), DIM, COND_DIM, width=8, depth=2, key=key_build
+    )
+    return randomise(layer, key_noise)
 
 
 def monotone_coupling(key):
@@ -29,9 +27,6 @@ def monotone_coupling(key):
 
 
 CASES: dict[str, Case] = {
-    "autoregressive": Case(autoregressive(AffineTransformer(), 0)),
-    "inverse-autoregressive-conditional": Case(
-        lambda key: Invert(autoregressive(AffineTransformer(), COND_DIM)(key)),
-    ),
+    "autoregressive-conditional": Case(autoregressive),
     "monotone-network-coupling": Case(monotone_coupling),
 }
