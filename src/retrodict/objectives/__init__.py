@@ -2,9 +2,13 @@
 
 from retrodict.objectives.flow_matching import FlowMatchingLoss, flow_matching
 from retrodict.objectives.likelihood import negative_log_likelihood
+from retrodict.objectives.maximum_entropy import AugmentedLagrangian, Draw, draw_key
 
 __all__ = [
+    "AugmentedLagrangian",
+    "Draw",
     "FlowMatchingLoss",
+    "draw_key",
     "flow_matching",
     "negative_log_likelihood",
 ]
