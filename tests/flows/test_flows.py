@@ -131,6 +131,15 @@ def test_it_depends_on_the_condition_and_asks_for_it(name):
         flow.log_prob(x[0])
 
 
+@every_architecture
+def test_it_refuses_a_condition_it_was_built_without(name):
+    flow = build(name, 2, 0)
+    with pytest.raises(ConditionError, match="does not depend"):
+        flow.log_prob(jnp.zeros(2), jnp.zeros(COND_DIM))
+    with pytest.raises(ConditionError, match="does not depend"):
+        flow.sample(jr.key(0), jnp.zeros(COND_DIM))
+
+
 def test_an_unknown_name_or_setting_is_refused_with_the_nearest():
     with pytest.raises(ConfigurationError, match="real-nvp"):
         get_architecture("real-nvq")
