@@ -1,9 +1,12 @@
 """The spline at its knots, its ends and beyond."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import paramax
 import pytest
+from flowjax.bijections import RationalQuadraticSpline
 from numpy.testing import assert_allclose
 
 from retrodict.bijections import RationalQuadraticTransformer
@@ -70,6 +73,43 @@ def test_the_identity_at_zero_and_outside():
     z, log_det = jax.vmap(SPLINE.forward_and_log_det, (0, None))(outside, parameters("float32"))
     assert_allclose(z, outside)
     assert not log_det.any()
+
+
+def flowjax_spline(raw):
+    """The spline of another library with the same unconstrained parameters."""
+    spline = RationalQuadraticSpline(knots=3, interval=3.0, min_width=6e-3)
+    widths, heights, inner = jnp.split(raw, [4, 8])
+    derivatives = spline.derivatives.args[0].at[1:-1].add(inner)
+    return paramax.unwrap(
+        eqx.tree_at(
+            lambda s: (s.x_pos.arr, s.y_pos.arr, s.derivatives.args[0]),
+            spline,
+            (widths, heights, derivatives),
+        )
+    )
+
+
+@eqx.filter_jit
+def ours_and_theirs(value, raw):
+    theirs = flowjax_spline(raw)
+    ours = [
+        jax.vmap(step, (0, None))(value, raw)
+        for step in (SPLINE.forward_and_log_det, SPLINE.inverse_and_log_det)
+    ]
+    others = [
+        jax.vmap(step)(value) for step in (theirs.transform_and_log_det, theirs.inverse_and_log_det)
+    ]
+    return ours, others
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scale"), [("float32", 0.3), ("float32", 1.0), ("float64", 1.0), ("float64", 3.0)]
+)
+def test_it_agrees_with_flowjax(dtype, scale):
+    with jax.enable_x64(dtype == "float64"):
+        found = ours_and_theirs(jnp.linspace(-4, 4, 161, dtype=dtype), parameters(dtype, scale))
+    for ours, theirs in zip(*map(jax.tree.leaves, found), strict=True):
+        assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("settings", [{"num_bins": 1}, {"num_bins": 1000}, {"bound": 0.0}])

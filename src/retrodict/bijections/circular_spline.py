@@ -1,6 +1,7 @@
 """Monotone splines of an angle."""
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 
 from retrodict.bijections.rational_quadratic import inverse_rational_quadratic, rational_quadratic
@@ -77,5 +78,7 @@ def wrap(angle: Scalar) -> Scalar:
     """The same angle in [-pi, pi); one that lies there already is not rounded."""
     turns = jnp.floor((angle + jnp.pi) / (2 * jnp.pi))
     wrapped = angle - 2 * jnp.pi * turns
-    # Just below -pi a turn more can round to pi itself, which is -pi.
-    return jnp.where(wrapped >= jnp.pi, wrapped - 2 * jnp.pi, wrapped)
+    # Rounding may end at pi itself, which is -pi, or just below -pi.
+    wrapped = jnp.where(wrapped >= jnp.pi, wrapped - 2 * jnp.pi, wrapped)
+    wrapped = wrapped + jax.lax.stop_gradient(jnp.maximum(wrapped, -jnp.pi) - wrapped)
+    return jnp.where((angle >= -jnp.pi) & (angle < jnp.pi), angle, wrapped)
