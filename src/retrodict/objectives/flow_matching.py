@@ -97,7 +97,7 @@ def _continuous(
         return distribution.bijection, distribution.base
     kind = type(distribution).__name__
     if isinstance(distribution, Transformed):
-        kind += f" by a {type(distribution.bijection).__name__}"
+        kind += f" by {type(distribution.bijection).__name__}"
     raise ConfigurationError(
         f"Flow matching trains the velocity of a `ContinuousFlow`; got {kind}.",
         "Build the model with `FFJORD(...).build(...)`, or train this one by "
