@@ -19,12 +19,12 @@ from retrodict.bijections import (
     Coupling,
     LULinear,
     Permutation,
-    RationalQuadraticTransformer,
     Repeat,
     VolumePreservingAffineTransformer,
 )
 from retrodict.distributions import Normal, StandardNormal, Transformed
 from retrodict.flows.base import AbstractArchitecture
+from retrodict.flows.elementwise import build_spline
 from retrodict.typing import Key
 
 
@@ -194,19 +194,21 @@ class GIN(AbstractCouplingFlow):
 
 @dataclass(frozen=True)
 class SplineCoupling(AbstractCouplingFlow):
-    """Rational-quadratic neural spline flow, RQ-NSF (C) (Durkan et al. 2019, arXiv:1906.04032).
+    """Neural spline flow of couplings, by default RQ-NSF (C) (Durkan et al. 2019).
 
-    Before each spline stands an affine map from the same conditioner, which brings values into
-    the spline's box: a thin or far posterior then costs no bins. A single entry passes through
-    splines set by the condition alone, or by nothing.
+    arXiv:1906.04032, with any of four splines. Before each stands an affine map from the same
+    conditioner, which brings values into the spline's box: a thin or far posterior then costs
+    no bins. A single entry passes through splines set by the condition alone, or by nothing.
 
     Args:
+        spline: "linear", "quadratic", "cubic" or "rational-quadratic".
         num_bins: of each spline.
         bound: splines act on [-bound, bound]; outside, the identity.
         clamp: bound of the log-scales of the affine maps.
     """
 
     name: ClassVar[str] = "spline-coupling"
+    spline: str = "rational-quadratic"
     num_bins: int = 10
     bound: float = 5.0
     clamp: float = 3.0
@@ -214,7 +216,7 @@ class SplineCoupling(AbstractCouplingFlow):
     def elementwise(self) -> AbstractTransformer:
         return ComposedTransformer(
             AffineTransformer(clamp=self.clamp),
-            RationalQuadraticTransformer(num_bins=self.num_bins, bound=self.bound),
+            build_spline(self.spline, num_bins=self.num_bins, bound=self.bound),
         )
 
 

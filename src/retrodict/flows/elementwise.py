@@ -1,6 +1,7 @@
 """The elementwise transformers by the names that architectures take as a setting."""
 
 import difflib
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 from retrodict.bijections import (
@@ -8,7 +9,10 @@ from retrodict.bijections import (
     AdditiveTransformer,
     AffineTransformer,
     ComposedTransformer,
+    CubicSplineTransformer,
     MonotoneNetworkTransformer,
+    PiecewiseLinearTransformer,
+    PiecewiseQuadraticTransformer,
     RationalQuadraticTransformer,
 )
 from retrodict.errors import ConfigurationError
@@ -51,12 +55,18 @@ def _monotone_network(*, num_bins: int, bound: float) -> AbstractTransformer:
     return MonotoneNetworkTransformer(num_units=num_bins, bound=bound)
 
 
+SPLINES: dict[str, _SplineClass] = {
+    "linear": PiecewiseLinearTransformer,
+    "quadratic": PiecewiseQuadraticTransformer,
+    "cubic": CubicSplineTransformer,
+    "rational-quadratic": RationalQuadraticTransformer,
+}
+
 ELEMENTWISE: dict[str, TransformerBuilder] = {
     "additive": _additive,
     "affine": _affine,
     "monotone-network": affine_then(_monotone_network),
-    "rational-quadratic": affine_then(RationalQuadraticTransformer),
-}
+} | {name: affine_then(spline) for name, spline in SPLINES.items()}
 
 
 def build_transformer(
@@ -73,10 +83,29 @@ def build_transformer(
     Raises:
         ConfigurationError: unknown name.
     """
-    if name not in ELEMENTWISE:
-        nearest = difflib.get_close_matches(name, ELEMENTWISE, n=1)
+    _require_name(name, "transformer", ELEMENTWISE)
+    return ELEMENTWISE[name](num_bins=num_bins, bound=bound, clamp=clamp)
+
+
+def build_spline(name: str, *, num_bins: int, bound: float) -> AbstractTransformer:
+    """The spline of that name, alone.
+
+    Args:
+        name: one of `SPLINES`.
+        num_bins: between -bound and bound.
+        bound: it acts on [-bound, bound].
+
+    Raises:
+        ConfigurationError: unknown name, or a number of bins or bound that cannot be.
+    """
+    _require_name(name, "spline", SPLINES)
+    return SPLINES[name](num_bins=num_bins, bound=bound)
+
+
+def _require_name(name: str, kind: str, known: Mapping[str, object]) -> None:
+    if name not in known:
+        nearest = difflib.get_close_matches(name, known, n=1)
         meant = f"Did you mean {nearest[0]!r}? " if nearest else ""
         raise ConfigurationError(
-            f"Unknown transformer {name!r}.", f"{meant}Available: {', '.join(ELEMENTWISE)}."
+            f"Unknown {kind} {name!r}.", f"{meant}Available: {', '.join(known)}."
         )
-    return ELEMENTWISE[name](num_bins=num_bins, bound=bound, clamp=clamp)
