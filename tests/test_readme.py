@@ -1,4 +1,4 @@
-"""The README's Python runs, and the shell commands in it exist."""
+"""The Python of the README and of the documentation runs, and the shell commands exist."""
 
 import functools
 import re
@@ -10,11 +10,13 @@ import pytest
 import retrodict
 from retrodict.cli.app import app
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {path.stem: path for path in sorted((ROOT / "docs").glob("*.md"))}
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+def blocks(language, text=README):
+    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
 
 
 def test_python_blocks_run(monkeypatch, tmp_path):
@@ -28,6 +30,24 @@ def test_python_blocks_run(monkeypatch, tmp_path):
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), namespace)  # noqa: S102 (our own text)
     assert retrodict.load("two-moons-model").parameters_[0].name == "x1"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_python_blocks_of_a_page_run_and_print_what_it_says(page, monkeypatch, tmp_path, capsys):
+    """A comment after a `print` is what it prints, up to a colon."""
+    monkeypatch.chdir(tmp_path)
+    namespace = {}
+    for block in blocks("python", PAGES[page].read_text(encoding="utf-8")):
+        exec(compile(block, f"{page}.md", "exec"), namespace)  # noqa: S102 (our own text)
+        said = re.findall(r"^print\(.*\)\s+# (.*?)(?:: .*)?$", block, flags=re.MULTILINE)
+        printed = capsys.readouterr().out.splitlines()
+        assert not said or printed == said
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_that_a_page_links_to_exist(page):
+    links = re.findall(r"\]\(([^)#:]+)\)", PAGES[page].read_text(encoding="utf-8"))
+    assert [link for link in links if not (PAGES[page].parent / link).is_file()] == []
 
 
 def commands():
