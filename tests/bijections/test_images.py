@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.signal
 from bijection_case import randomise
 from cases_images import multi_scale
 from numpy.testing import assert_allclose
@@ -23,6 +24,29 @@ from retrodict.bijections import (
     initialise_actnorm,
 )
 from retrodict.errors import ConditionError, ConfigurationError
+from retrodict.networks import ConvolutionalNetwork
+
+
+@pytest.mark.parametrize("pixel_bias", [True, False])
+def test_a_convolutional_network_is_its_convolutions(pixel_bias):
+    key_build, key_noise = jax.random.split(jax.random.key(5))
+    network = ConvolutionalNetwork(2, 3, (4, 5), 6, pixel_bias=pixel_bias, key=key_build)
+    network = randomise(network, key_noise)
+    x = image(2, 4, 5)
+
+    def convolved(layer, x, size):
+        kernel = np.asarray(layer.weight).reshape(-1, len(x), size, size)
+        sums = [
+            sum(scipy.signal.correlate2d(c, k, mode="same") for c, k in zip(x, one, strict=True))
+            for one in kernel
+        ]
+        return np.stack(sums) + np.asarray(layer.bias)[:, None, None]
+
+    bias = np.asarray(network.pixel_bias) if pixel_bias else 0
+    hidden = np.maximum(convolved(network.layers[0], x, 3) + bias, 0)
+    hidden = np.maximum(convolved(network.layers[1], hidden, 1), 0)
+    expected = convolved(network.last, hidden, 3)
+    assert_allclose(network(jnp.asarray(x, jnp.float32)), expected, rtol=1e-4, atol=1e-4)
 
 
 def image(*shape, seed=0):
