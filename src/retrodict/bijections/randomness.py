@@ -1,5 +1,6 @@
 """Random numbers inside a bijection: probes of a trace, terms of a series."""
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import equinox as eqx
@@ -43,8 +44,11 @@ def renew_randomness(tree: _Tree, key: Key) -> _Tree:
         if not _is_randomness(node):
             return node
         # A stack of layers holds a stack of keys.
-        keys = jr.split(key, node.data.shape[:-1]) if node.data.ndim > 1 else key
-        return Randomness(keys)
+        stacked = node.data.shape[:-1]
+        make: Callable[[Key], Randomness] = Randomness
+        for _ in stacked:
+            make = eqx.filter_vmap(make)
+        return make(jr.split(key, stacked) if stacked else key)
 
     keys = jr.split(key, len(nodes))
     return jax.tree.unflatten(

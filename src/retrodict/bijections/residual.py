@@ -202,7 +202,7 @@ def _series(
 
 
 def _require_contraction(lipschitz: float) -> None:
-    if not lipschitz > 0:
+    if lipschitz <= 0:
         raise ConfigurationError(
             f"A Lipschitz bound of {lipschitz} leaves z = x and nothing to learn.",
             "Use a bound above 0 and below 1, such as 0.9.",
