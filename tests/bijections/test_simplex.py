@@ -35,8 +35,9 @@ def test_logistic_normal_weights_reproduce_a_dirichlet():
     flow = Transformed(StandardNormal((3,)), StickBreaking(4))
     with jax.enable_x64(True):
         keys = jax.random.split(jax.random.key(0), 20_000)
-        x, log_prob = jax.jit(jax.vmap(flow.sample_and_log_prob))(keys)
-    full = np.concatenate([x, 1 - np.asarray(x).sum(axis=1, keepdims=True)], axis=1)
+        drawn = jax.jit(jax.vmap(flow.sample_and_log_prob))(keys)
+    x, log_prob = (np.asarray(column) for column in drawn)
+    full = np.concatenate([x, 1 - x.sum(axis=1, keepdims=True)], axis=1)
     weights = np.exp(stats.dirichlet(alpha).logpdf(full.T / full.sum(axis=1)) - log_prob)
     assert abs(weights.mean() - 1) < 4 * weights.std() / np.sqrt(len(weights))
     assert weights.std() < 2

@@ -9,6 +9,7 @@ from retrodict.density.evaluation import Draws
 
 _LEAST_EIGENVALUE = 1e-6
 _MOST_NEWTON_STEPS = 50
+_SMALLEST_GRADIENT = 1e-12
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class MomentMatch:
         entropy_error: its standard error.
         entropy_gap: KL divergence, in nats, of q from the nearest exp(eta . T(x)) / Z, nearest
             by least squares of log q on T. No distribution with the achieved moments has an
-            entropy that is larger by more (weak duality).
+            entropy that is larger by more (weak duality), as far as the draws reach: mass where
+            q has none is not seen.
         num_draws: how many there were.
     """
 
@@ -99,7 +101,8 @@ def natural_parameters(
             centred, np.sqrt(weights @ (centred - gradient) ** 2), weights
         )
         decrement = float(gradient @ curvature @ gradient)
-        if decrement < 1e-12:
+        # In q's own metric: weights that gather on one draw have a covariance of nothing.
+        if gradient @ metric @ gradient < _SMALLEST_GRADIENT:
             scores = len(log_q) * weights[:, None] * centred
             covariance = curvature @ (scores.T @ scores / len(log_q)) @ curvature
             return eta, np.sqrt(np.diag(covariance) / len(log_q))
