@@ -134,7 +134,7 @@ def test_point_clouds_keep_their_shape():
 def test_a_step_limit_is_an_error_or_nan():
     flow = linear(tolerance=Tolerance(1e-6, 1e-6, max_steps=2))
     x = jnp.asarray(X, jnp.float32)
-    with pytest.raises(eqx.EquinoxRuntimeError, match="A continuous flow did not reach.* 2 steps"):
+    with pytest.raises(eqx.EquinoxRuntimeError, match=r"A continuous flow did not reach.* 2 steps"):
         compiled(flow.forward)(x)
     z, log_det = compiled(without_throw(flow).forward_and_log_det)(x)
     assert np.isnan(z).all()

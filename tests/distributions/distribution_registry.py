@@ -13,6 +13,7 @@ from retrodict.bijections import Affine
 from retrodict.distributions import (
     AbstractDistribution,
     Conditional,
+    MeanFreeNormal,
     Mixture,
     MultivariateNormal,
     Normal,
@@ -148,4 +149,9 @@ CONSTRUCTORS: dict[str, Case] = {
         lambda: Transformed(StandardNormal((DIM,)), Affine(jnp.asarray(LOC), jnp.asarray(SCALE))),
         stats.norm(LOC, SCALE),
     ),
+}
+
+# What has no density on the plane, and the module beside this one that holds its laws.
+ON_A_SUBSPACE: dict[type[AbstractDistribution], str] = {
+    MeanFreeNormal: "test_mean_free_normal.py",
 }

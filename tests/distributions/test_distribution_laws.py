@@ -4,6 +4,7 @@ import functools
 import importlib
 import inspect
 import pkgutil
+from pathlib import Path
 
 import equinox as eqx
 import jax
@@ -11,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
-from distribution_registry import COND_DIM, CONSTRUCTORS, DIM
+from distribution_registry import COND_DIM, CONSTRUCTORS, DIM, ON_A_SUBSPACE
 from numpy.testing import assert_allclose
 
 import retrodict.distributions as package
@@ -215,5 +216,9 @@ def concrete_distributions():
 
 def test_every_distribution_is_in_the_registry_and_public():
     registered = {type(case.build()) for case in CONSTRUCTORS.values()}
+    assert registered.isdisjoint(ON_A_SUBSPACE)
+    for module in ON_A_SUBSPACE.values():
+        assert Path(__file__).with_name(module).exists()
+    registered |= ON_A_SUBSPACE.keys()
     assert registered == concrete_distributions()
     assert {kind.__name__ for kind in registered} <= set(package.__all__)

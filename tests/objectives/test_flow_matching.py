@@ -54,7 +54,7 @@ def test_its_least_value_is_what_x_t_does_not_tell():
 
 def test_the_flow_of_the_best_velocity_is_the_density_of_the_rows():
     x, c = rows(20)
-    found = eqx.filter_jit(jax.vmap(model().log_prob))(x, c)
+    found = eqx.filter_jit(lambda x, c: jax.vmap(model().log_prob)(x, c))(x, c)
     z = (x - 3 * c - 1) / SCALE
     expected = (-0.5 * z**2 - np.log(SCALE) - 0.5 * np.log(2 * np.pi)).sum(axis=1)
     assert_allclose(found, expected, atol=1e-3)
