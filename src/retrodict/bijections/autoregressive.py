@@ -3,6 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from retrodict.bijections.base import AbstractBijection, require_condition
 from retrodict.bijections.transformers import AbstractTransformer
@@ -28,7 +29,7 @@ class MaskedAutoregressive(AbstractBijection):
         width, depth, activation: the network, see `MaskedMLP`.
 
     Raises:
-        ConfigurationError: a transformer that ties entries to later ones.
+        ConfigurationError: a transformer of angles, or one that ties entries to later ones.
     """
 
     transformer: AbstractTransformer
@@ -88,13 +89,21 @@ class MaskedAutoregressive(AbstractBijection):
 
 
 def _require_causal(transformer: AbstractTransformer) -> None:
-    """Refuses a transformer whose tied parameters of an entry depend on those of later ones."""
+    """Refuses a transformer of angles, or one that ties parameters to those of later entries."""
+    if transformer.is_circular:
+        raise ConfigurationError(
+            f"{type(transformer).__name__} maps angles, but the masked network takes entries as "
+            "numbers: the map would jump where an angle passes pi.",
+            "Use it in a coupling, which shows angles to its network as (cos, sin).",
+        )
     num_entries = 3
     with jax.ensure_compile_time_eval():
         for i in range(num_entries - 1):
             # NaN marks what must not be looked at.
-            raw = jnp.zeros((num_entries, transformer.num_parameters)).at[i + 1 :].set(jnp.nan)
-            if not bool(jnp.isfinite(transformer.tie(raw)[: i + 1]).all()):
+            raw = np.zeros((num_entries, transformer.num_parameters), np.float32)
+            raw[i + 1 :] = np.nan
+            tied = np.asarray(transformer.tie(jnp.asarray(raw)))
+            if not np.isfinite(tied[: i + 1]).all():
                 raise ConfigurationError(
                     f"{type(transformer).__name__} ties the parameters of each entry to those of "
                     "later ones; an autoregressive layer finds its entries one after another.",

@@ -113,10 +113,9 @@ def build_conditioner(
 
 def zero_linear(in_size: int, out_size: int, *, key: Key) -> eqx.nn.Linear:
     """A linear layer that gives zero until it is trained."""
-    linear = eqx.nn.Linear(in_size, out_size, key=key)
-    return eqx.tree_at(
-        lambda m: (m.weight, m.bias), linear, replace_fn=lambda leaf: jnp.zeros_like(leaf)
-    )
+    # Without drawing the numbers that would not be used.
+    linear = eqx.filter_eval_shape(eqx.nn.Linear, in_size, out_size, key=key)
+    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), linear)
 
 
 def require_activation(activation: str) -> None:
