@@ -118,7 +118,7 @@ def inverse_cubic(eta: Scalar, start: Scalar, end: Scalar) -> Scalar:
         v^3 - d_0 v^2 - b eta v - a eta^2 = 0,   a = d_0 + d_1 - 2,   b = 3 - 2 d_0 - d_1
 
     The leading coefficient is one, and the root sought is the largest real one: v = t + d_0 / 3
-    with both terms positive. Two steps of Newton's method take off what rounding left.
+    with both terms positive.
 
     Args:
         eta: between 0 and 1.
@@ -134,8 +134,6 @@ def inverse_cubic(eta: Scalar, start: Scalar, end: Scalar) -> Scalar:
     c1 = (3 - 2 * near - far) * eta / scale / scale
     c0 = (near + far - 2) * (eta / scale) ** 2 / scale
     xi = eta / scale / (c2 / 3 + _largest_root(-c1 - c2**2 / 3, -c0 - c1 * c2 / 3 - 2 * c2**3 / 27))
-    for _ in range(2):
-        xi = xi - (_cubic(xi, near, far) - eta) / _slope(xi, near, far)
     return jnp.where(mirrored, 1 - xi, xi)
 
 
