@@ -17,6 +17,7 @@ from retrodict.bijections import (
     CircularSplineTransformer,
     ComposedTransformer,
     Coupling,
+    MaskedAutoregressive,
     Permutation,
 )
 from retrodict.bijections.circular_spline import wrap
@@ -177,3 +178,8 @@ def test_angles_and_real_numbers_are_not_composed():
     with pytest.raises(ConfigurationError, match="AffineTransformer, then Circular"):
         ComposedTransformer(AffineTransformer(), SPLINE)
     assert ComposedTransformer(SPLINE, SPLINE).is_circular
+
+
+def test_an_autoregressive_layer_refuses_angles():
+    with pytest.raises(ConfigurationError, match="coupling"):
+        MaskedAutoregressive(SPLINE, 2, width=8, depth=1, key=jr.key(0))
