@@ -1,6 +1,5 @@
 """The least committed density that has given moments."""
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from retrodict.bijections import Chain
 from retrodict.density import evaluation
 from retrodict.density.moment_match import MomentMatch, match, natural_parameters
 from retrodict.density.start import location_and_scale
+from retrodict.density.state import State
 from retrodict.density.support import AbstractSupport, as_support
 from retrodict.distributions import Transformed
 from retrodict.errors import (
@@ -38,9 +38,6 @@ _STEPS_PER_EPOCH = 100
 _NUM_VALIDATION = 4096
 _FIRST_PENALTY = 4.0
 _LARGEST_PENALTY = 1e5
-_PENALTY_GROWTH = 4.0
-_SUFFICIENT_DECREASE = 0.5
-_CLOSE = 0.1
 _EMA_DECAY = 0.99
 
 
@@ -51,8 +48,8 @@ class MaximumEntropy(BaseEstimator):
 
     by the augmented Lagrangian (Loaiza-Ganem et al. 2017, arXiv:1701.03504): rounds of training
     on the flow's own draws; after each, judged by fresh draws, the multipliers move by the
-    penalty times what the moments miss, and the penalty grows by 4 where the miss has not
-    shrunk to a quarter, beyond what chance does. Moments are compared in units of their
+    penalty times what the moments miss, and the penalty grows by 4 where a large miss has not
+    shrunk to half. Moments are compared in units of their
     covariance under q, so no scale of T has to be chosen.
 
     The solution is of the exponential family, q(x) = exp(eta . T(x)) / Z, and eta comes out.
@@ -151,7 +148,7 @@ class MaximumEntropy(BaseEstimator):
         flow = self._build(support, loss, keys[1])
         self._support = support
         self._rows: list[dict[str, float]] = []
-        self._state = _State(loss, flow, match(self._draws(loss, flow, keys[2], 0), values))
+        self._state = State(loss, flow, match(self._draws(loss, flow, keys[2], 0), values))
         self.converged_ = False
         why = self._rounds(values, keys[2], keys[3], progress)
         final = self._draws(self._state.loss, self._state.flow, keys[2], self.max_rounds + 1)
@@ -235,7 +232,7 @@ class MaximumEntropy(BaseEstimator):
         return self._why_not(self._state.match, number)
 
     def _train(
-        self, state: "_State", key: Key, progress: Progress | None
+        self, state: State, key: Key, progress: Progress | None
     ) -> tuple[Transformed, Outcome]:
         key_validation, key = jax.random.split(key)
         num_epochs = -(-self.steps_per_round // _STEPS_PER_EPOCH)
@@ -383,34 +380,3 @@ class MaximumEntropy(BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return "entropy_" in vars(self)
-
-
-class _State:
-    """A flow, how it was judged, and the loss for the round that follows."""
-
-    def __init__(self, loss: AugmentedLagrangian, flow: Transformed, reached: MomentMatch) -> None:
-        self.flow = flow
-        self.match = reached
-        self.loss = _with_metric(loss, reached)
-
-    def advanced(self, flow: Transformed, reached: MomentMatch) -> "_State":
-        """The state after a round: multipliers moved, the penalty grown where it has to."""
-        loss, penalty = self.loss, float(self.loss.penalty)
-        step = np.asarray(loss.metric, float) @ (reached.achieved - reached.wanted)
-        # Close to the goal the multipliers do the rest, and a larger penalty would only make
-        # the noise of training larger.
-        enough = max(_SUFFICIENT_DECREASE * self.match.distance, _CLOSE)
-        grown = penalty * _PENALTY_GROWTH if reached.distance > enough else penalty
-        return _State(
-            dataclasses.replace(
-                loss,
-                multipliers=loss.multipliers + jnp.asarray(penalty * step, jnp.float32),
-                penalty=jnp.asarray(grown, jnp.float32),
-            ),
-            flow,
-            reached,
-        )
-
-
-def _with_metric(loss: AugmentedLagrangian, reached: MomentMatch) -> AugmentedLagrangian:
-    return dataclasses.replace(loss, metric=jnp.asarray(reached.metric, jnp.float32))
