@@ -1,7 +1,8 @@
 """Every architecture on densities whose entropy is known: how far above the floor it stays.
 
-    python benchmarks/densities.py --output benchmarks/results/densities.json
+    python benchmarks/densities.py --output benchmarks/results/densities.jsonl
     python benchmarks/densities.py maf glow --targets toy8
+    python benchmarks/densities.py --table benchmarks/results/densities.jsonl
 
 Each flow, with its default settings, learns from the same 100,000 draws by maximum likelihood
 (the continuous flow by flow matching), with one training configuration for all. Printed per
@@ -126,6 +127,29 @@ def measure(name, target, num_steps, seed):
     }
 
 
+def table(path):
+    """The rows of a results file as Markdown: one line per architecture."""
+    rows = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    found = {(row["architecture"], row["target"]): row for row in rows}
+    names = list(dict.fromkeys(row["architecture"] for row in rows))
+    heads = [*TOY_DENSITIES, "training (s)", "1,000 draws (ms)", "round trip", "parameters"]
+    lines = [f"| architecture | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
+    for name in names:
+        own = [found[name, target] for target in TOY_DENSITIES if (name, target) in found]
+        cells = [
+            f"{found[name, target]['nll_above_floor']:.3f}" if (name, target) in found else ""
+            for target in TOY_DENSITIES
+        ]
+        cells += [
+            f"{np.median([row['training_seconds'] for row in own]):.0f}",
+            f"{np.median([row['milliseconds_per_1000_draws'] for row in own]):.2g}",
+            f"{max(row['largest_round_trip_error'] for row in own):.1g}",
+            f"{max(row['num_parameters'] for row in own):,}",
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="architectures; all by default")
@@ -133,7 +157,11 @@ def main():
     parser.add_argument("--num-steps", type=int, default=4_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", help="add each row to this file, one JSON object per line")
+    parser.add_argument("--table", help="print the table of this file, and nothing else")
     arguments = parser.parse_args()
+    if arguments.table:
+        print(table(arguments.table))
+        return
     command = f"python benchmarks/densities.py --num-steps {arguments.num_steps}"
     for name in arguments.names or ARCHITECTURES:
         for target in arguments.targets:
