@@ -115,7 +115,9 @@ def test_an_invertible_convolution_multiplies_every_pixel_by_one_matrix(seed):
 def test_actnorm_gives_each_channel_mean_zero_and_variance_one():
     rows = 5 + np.array([1.0, 20.0])[:, None, None] * image(64, 2, 3, 2)
     data = jnp.asarray(rows, jnp.float32)
-    z = np.asarray(jax.vmap(initialise_actnorm(ActNorm((2, 3, 2)), data).forward)(data))
+    started = initialise_actnorm(ActNorm((2, 3, 2)), data)
+    assert started.loc.size == started.log_scale.size == 2
+    z = np.asarray(jax.vmap(started.forward)(data))
     assert_allclose(z.mean(axis=(0, 2, 3)), [0, 0], atol=1e-4)
     assert_allclose(z.std(axis=(0, 2, 3)), [1, 1], rtol=1e-4)
 
