@@ -11,8 +11,8 @@ data.
 Figures: mean of -log p over held-out clouds in nats, exact trace, with its standard error; the
 largest round-trip error over 100 clouds, in single precision at the solver's tolerance and in
 double precision at 1e-7; at the latter, the largest change of log p when these clouds are
-relabelled, rotated, reflected and shifted. Settings are chosen on --split val; the published figures are of the test split. Times include
-compilation.
+relabelled, rotated, reflected and shifted. Settings are chosen on --split val; the results are of
+the test split. Times include compilation.
 """
 
 import argparse
