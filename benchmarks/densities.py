@@ -7,9 +7,9 @@
 Each flow, with its default settings, learns from the same 100,000 draws by maximum likelihood
 (the continuous flow by flow matching), with one training configuration for all. Printed per
 architecture and target: the test negative log-likelihood minus the exact floor (nats, 20,000
-fresh draws, whose exact log-densities stand for the floor: less noise), training time with compilation, time per 1,000 draws,
-the largest and the typical round-trip error (1,000 test rows, standard deviations), and the
-number of parameters.
+fresh draws, whose exact log-densities stand for the floor: less noise), training time with
+compilation, time per 1,000 draws, the largest and the typical round-trip error (1,000 test
+rows, standard deviations), and the number of parameters.
 """
 
 import argparse
