@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -10,6 +11,8 @@ ROOT = Path(__file__).resolve().parents[1]
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 os.environ.setdefault("MPLBACKEND", "agg")
+# Most programs of a test run once, on few numbers: optimising them takes longer than they do.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 # A shell that starts a job in the background has it ignore Ctrl-C, which tests are about.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -25,6 +28,13 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 # Annotated shapes and types are checked on every call made by a test. The hook rewrites
 # modules while they are imported, so it has to stand before the first import of the package.
 jaxtyping.install_import_hook("retrodict", "checked_types.checked")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _release_compiled_programs() -> Iterator[None]:
+    """Programs of a module go with it: a process may map only so many pieces of memory."""
+    yield
+    jax.clear_caches()
 
 
 @pytest.fixture

@@ -50,6 +50,12 @@ def test_files_that_a_page_links_to_exist(page):
     assert [link for link in links if not (PAGES[page].parent / link).is_file()] == []
 
 
+def test_every_architecture_is_in_the_table_of_its_page():
+    page = PAGES["architectures"].read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `([a-z-]+)` \|", page, flags=re.MULTILINE)
+    assert sorted(listed) == sorted(retrodict.flows.ARCHITECTURES)
+
+
 def commands():
     lines = "".join(blocks("sh")).splitlines()
     return [line for line in lines if line.startswith("retrodict ")]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 
@@ -66,11 +67,13 @@ def _constant(values: tuple[float, ...], shape: tuple[int, ...]) -> np.ndarray:
 
 def randomise(bijection: AbstractBijection, key: jax.Array) -> AbstractBijection:
     """Adds noise to every parameter: networks start at zero, where every law is easy."""
-    arrays, static = eqx.partition(bijection, eqx.is_inexact_array)
-    leaves, structure = jax.tree.flatten(arrays)
-    keys = jr.split(key, len(leaves))
-    leaves = [
-        leaf + 0.3 * jr.normal(k, leaf.shape, leaf.dtype)
-        for leaf, k in zip(leaves, keys, strict=True)
-    ]
-    return eqx.combine(jax.tree.unflatten(structure, leaves), static)
+    # NumPy's noise: JAX would compile a program for every shape of a leaf.
+    rng = np.random.default_rng(jr.key_data(key).tolist())
+    return jax.tree.map(
+        lambda leaf: (
+            leaf + 0.3 * jnp.asarray(rng.normal(size=leaf.shape), leaf.dtype)
+            if eqx.is_inexact_array(leaf)
+            else leaf
+        ),
+        bijection,
+    )
