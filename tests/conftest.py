@@ -32,9 +32,11 @@ jaxtyping.install_import_hook("retrodict", "checked_types.checked")
 
 @pytest.fixture(scope="module", autouse=True)
 def _release_compiled_programs() -> Iterator[None]:
-    """Programs of a module go with it: a process may map only so many pieces of memory."""
+    """Linux lets a process map 65,530 pieces of memory; compiled programs use them up."""
     yield
-    jax.clear_caches()
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > 25_000:
+        jax.clear_caches()
 
 
 @pytest.fixture

@@ -19,13 +19,18 @@ CONDITION = np.array([0.4, -1.2])
 
 every_architecture = pytest.mark.parametrize("name", ARCHITECTURES)
 
-# One entry, two, an odd number that couplings halve unevenly, and that one in both precisions.
-DIMS_AND_DTYPES = [(1, "float32"), (2, "float32"), (5, "float32"), (5, "float64")]
+# A single entry, and an odd number that couplings halve unevenly, in each precision; two entries
+# are tested below.
+SHAPES = [
+    (1, 0, "float32"),
+    (1, COND_DIM, "float32"),
+    (5, COND_DIM, "float32"),
+    (5, 0, "float64"),
+]
 SIZES = [
     (name, dim, cond_dim, dtype)
     for name, architecture in ARCHITECTURES.items()
-    for dim, dtype in DIMS_AND_DTYPES
-    for cond_dim in (0, COND_DIM)
+    for dim, cond_dim, dtype in SHAPES
     if cond_dim or dim >= architecture.smallest_unconditional_dim
 ]
 TOO_SMALL = [
