@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Set before JAX is imported, and in the environment so that subprocesses share the cache.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache" / "jax"))
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
 os.environ.setdefault("MPLBACKEND", "agg")
 # Most programs of a test run once, on few numbers: optimising them takes longer than they do.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
