@@ -1,7 +1,7 @@
 """`retrodict run`: from a problem to a checked posterior."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -70,7 +70,7 @@ def run(
         # In double precision, as they will be read back.
         return HeldOut(x.astype(float), y.astype(float))
 
-    def train(progress, checkpoint: Path) -> AbstractAmortisedSolver:  # type: ignore[no-untyped-def]
+    def train(progress: Any, checkpoint: Path) -> AbstractAmortisedSolver:
         say(f"simulating {problem} {num_simulations:,} times")
         return estimator.fit_problem(
             chosen, num_simulations=num_simulations, progress=progress, checkpoint=checkpoint
