@@ -71,7 +71,7 @@ def test_a_missed_tolerance_is_refused_by_count(fitted):
     few_steps = dataclasses.replace(SMALL, max_steps=2).build(2, 1, key=jax.random.key(0))
     structure = jax.tree.structure(without_throw(few_steps))
     short = copy.copy(fitted)
-    short._flow = jax.tree.unflatten(structure, jax.tree.leaves(fitted._flow))
+    short._model = jax.tree.unflatten(structure, jax.tree.leaves(fitted._model))
     with pytest.raises(ConvergenceError, match="100 of 100 draws did not converge"):
         short.retrodict([OBSERVED]).sample(100)
     with pytest.raises(ConvergenceError, match="3 of 3 densities did not converge"):

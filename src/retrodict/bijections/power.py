@@ -105,7 +105,7 @@ class PowerTransform(AbstractBijection):
         return kinds == "log", kinds == "asinh", jnp.asarray(self.scales, dtype)
 
 
-def choose_transforms(rows: np.ndarray) -> PowerTransform:
+def choose_transforms(rows: np.ndarray, *, allow_constant: bool = False) -> PowerTransform:
     """For each column the map after which a normal distribution describes it best.
 
     The score is the mean log-likelihood per row of the standardised transformed values, its
@@ -119,11 +119,13 @@ def choose_transforms(rows: np.ndarray) -> PowerTransform:
 
     Args:
         rows: training examples, shape (rows, dim).
+        allow_constant: whether a column may have one value only; it is left as it is.
 
     Raises:
         DataError: NaN or infinity, a constant column, or no second row.
     """
-    choices = [_choose(column) for column in require_fittable(rows).T]
+    columns = require_fittable(rows, allow_constant=allow_constant).T
+    choices = [_choose(column) if np.ptp(column) > 0 else ("identity", 1.0) for column in columns]
     return PowerTransform([kind for kind, _ in choices], [scale for _, scale in choices])
 
 

@@ -22,7 +22,7 @@ from retrodict.diagnostics import (
 )
 from retrodict.errors import OutsideTrainingRangeWarning
 from retrodict.problems.base import AbstractProblem, AbstractReferencePosterior
-from retrodict.solvers import AbstractAmortisedSolver
+from retrodict.solvers import AbstractTrainedSolver
 from retrodict.variables import Variable, names_of
 
 NUM_DRAWS = 300
@@ -73,7 +73,7 @@ class Evaluation:
         draws: posterior draws for each held-out observation.
         calibration, ranks: whether the posterior can be trusted.
         recovery: how much the observations tell.
-        round_trip: whether the flow's inverse undoes it.
+        round_trip: whether the flow's inverse undoes it; None without a flow.
         comparison: with the problem, where there is a simulator.
     """
 
@@ -84,13 +84,18 @@ class Evaluation:
     calibration: CalibrationError
     ranks: SimulationBasedCalibration
     recovery: Recovery
-    round_trip: RoundTrip
+    round_trip: RoundTrip | None
     comparison: Comparison | None
 
     @property
     def passed(self) -> bool:
         """Whether held-out data give no reason to doubt the posterior."""
-        return self.is_calibrated and self.round_trip.passed
+        return self.is_calibrated and self.is_inverted
+
+    @property
+    def is_inverted(self) -> bool:
+        """Whether nothing is wrong with the inverse of the flow, where there is one."""
+        return self.round_trip is None or self.round_trip.passed
 
     @property
     def is_calibrated(self) -> bool:
@@ -100,13 +105,15 @@ class Evaluation:
     @property
     def sentences(self) -> list[str]:
         """The findings, one sentence each, the verdict first."""
-        findings: list[object] = [self.ranks, self.calibration, self.recovery, self.round_trip]
+        findings: list[object] = [self.ranks, self.calibration, self.recovery]
+        if self.round_trip is not None:
+            findings.append(self.round_trip)
         if self.comparison is not None:
             findings.append(self.comparison.resimulation)
             if self.comparison.mismatch is not None:
                 findings.append(self.comparison.mismatch)
         verdict = f"The posterior is {'' if self.is_calibrated else 'not '}calibrated."
-        if not self.round_trip.passed:
+        if not self.is_inverted:
             verdict += " Its flow is not undone by its inverse."
         return [verdict, *(str(finding) for finding in findings)]
 
@@ -117,8 +124,9 @@ class Evaluation:
             "calibration_error": self.calibration.to_dict(),
             "simulation_based_calibration": self.ranks.to_dict(),
             "recovery": self.recovery.to_dict(),
-            "round_trip": self.round_trip.to_dict(),
         }
+        if self.round_trip is not None:
+            numbers["round_trip"] = self.round_trip.to_dict()
         if self.comparison is not None:
             numbers["resimulation_error"] = self.comparison.resimulation.to_dict()
             if self.comparison.mismatch is not None:
@@ -127,7 +135,7 @@ class Evaluation:
 
 
 def evaluate(
-    estimator: AbstractAmortisedSolver,
+    estimator: AbstractTrainedSolver,
     held_out: HeldOut,
     problem: AbstractProblem | None = None,
     *,
@@ -158,13 +166,15 @@ def evaluate(
         ranks=simulation_based_calibration(draws, held_out.x, names=names),
         recovery=recovery(draws, held_out.x, names=names),
         # At one draw for each observation: what is drawn is within the bounds of the model.
-        round_trip=estimator.round_trip(draws[:, 0], held_out.y, random_state=seed),
+        round_trip=estimator.round_trip(draws[:, 0], held_out.y, random_state=seed)
+        if estimator.has_round_trip
+        else None,
         comparison=None if problem is None else _compare(estimator, held_out, problem, seed),
     )
 
 
 def posterior_draws(
-    estimator: AbstractAmortisedSolver, y: Float[np.ndarray, "rows cond"], num_draws: int, seed: int
+    estimator: AbstractTrainedSolver, y: Float[np.ndarray, "rows cond"], num_draws: int, seed: int
 ) -> Float[np.ndarray, "rows draws dim"]:
     """Draws from the posterior of each row of `y`."""
     with warnings.catch_warnings():
@@ -175,7 +185,7 @@ def posterior_draws(
 
 
 def _compare(
-    estimator: AbstractAmortisedSolver, held_out: HeldOut, problem: AbstractProblem, seed: int
+    estimator: AbstractTrainedSolver, held_out: HeldOut, problem: AbstractProblem, seed: int
 ) -> Comparison:
     import jax
 

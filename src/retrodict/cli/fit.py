@@ -80,7 +80,8 @@ def fit(
 
     from retrodict.cli.evaluate import HeldOut
     from retrodict.cli.job import Job, carry_out
-    from retrodict.solvers import AbstractAmortisedSolver, get_solver
+    from retrodict.cli.trainable import get_trainable
+    from retrodict.solvers import AbstractTrainedSolver
     from retrodict.tables import as_matrix, parse_names_and_units, read_table, select_columns
 
     columns = parse_names_and_units(names) if names is not None else None
@@ -107,12 +108,12 @@ def fit(
         learning_rate=learning_rate,
         patience=patience,
     )
-    estimator = get_solver(solver, random_state=seed, **model_settings)
+    estimator = get_trainable(solver, random_state=seed, **model_settings)
 
     def held_out() -> HeldOut:
         return HeldOut(causes[kept], effects[kept])
 
-    def train(progress: Any, checkpoint: Path) -> AbstractAmortisedSolver:
+    def train(progress: Any, checkpoint: Path) -> AbstractTrainedSolver:
         return estimator.fit(
             causes[used],
             effects[used],

@@ -5,14 +5,12 @@ import numpy as np
 from retrodict.cli.evaluate import HeldOut
 from retrodict.cli.run_folder import RunFolder
 from retrodict.errors import BundleCorruptedError
-from retrodict.solvers import AbstractAmortisedSolver
+from retrodict.solvers import AbstractTrainedSolver
 from retrodict.tables import read_table, write_table
 from retrodict.variables import names_of
 
 
-def write_held_out(
-    folder: RunFolder, estimator: AbstractAmortisedSolver, held_out: HeldOut
-) -> None:
+def write_held_out(folder: RunFolder, estimator: AbstractTrainedSolver, held_out: HeldOut) -> None:
     """Write the pairs as a table with the model's names."""
     import pandas as pd
 
@@ -22,7 +20,7 @@ def write_held_out(
     write_table(frame, folder.held_out, force=True)
 
 
-def read_held_out(folder: RunFolder, estimator: AbstractAmortisedSolver) -> HeldOut:
+def read_held_out(folder: RunFolder, estimator: AbstractTrainedSolver) -> HeldOut:
     """Read the pairs back.
 
     Raises:
@@ -40,5 +38,5 @@ def read_held_out(folder: RunFolder, estimator: AbstractAmortisedSolver) -> Held
     return HeldOut(x=values[:, :dim], y=values[:, dim:])
 
 
-def _columns(estimator: AbstractAmortisedSolver) -> list[str]:
+def _columns(estimator: AbstractTrainedSolver) -> list[str]:
     return names_of([*estimator.parameters_, *estimator.observables_])

@@ -17,7 +17,7 @@ from retrodict.cli.interrupts import postponed_interrupts
 from retrodict.cli.run_folder import Record, RunFolder, State
 from retrodict.cli.typed import command
 from retrodict.problems.base import AbstractProblem
-from retrodict.solvers import AbstractAmortisedSolver
+from retrodict.solvers import AbstractTrainedSolver
 from retrodict.training.progress import Progress
 
 _LIBRARIES = ("retrodict", "jax", "equinox", "numpy", "scipy", "scikit-learn", "pandas")
@@ -36,8 +36,8 @@ class Job:
     """
 
     settings: dict[str, Any]
-    estimator: AbstractAmortisedSolver
-    train: Callable[[Progress, Path], AbstractAmortisedSolver]
+    estimator: AbstractTrainedSolver
+    train: Callable[[Progress, Path], AbstractTrainedSolver]
     held_out: Callable[[], HeldOut]
     problem: AbstractProblem | None = None
 
@@ -75,7 +75,7 @@ def carry_out(job: Job, path: Path, *, force: bool, resume: bool, json: bool) ->
 def judge(
     folder: RunFolder,
     record: Record,
-    estimator: AbstractAmortisedSolver,
+    estimator: AbstractTrainedSolver,
     held_out: HeldOut,
     problem: AbstractProblem | None,
 ) -> Evaluation:
@@ -95,7 +95,7 @@ def judge(
 
 def _trained(
     job: Job, folder: RunFolder, record: Record, held_out: HeldOut, state: State
-) -> AbstractAmortisedSolver:
+) -> AbstractTrainedSolver:
     from retrodict.bundle import load, save
     from retrodict.cli.held_out import write_held_out
     from retrodict.cli.progress import training_progress

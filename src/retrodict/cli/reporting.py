@@ -8,13 +8,13 @@ from retrodict.cli.run_folder import Record, RunFolder
 from retrodict.diagnostics import recovery
 from retrodict.problems.base import AbstractProblem
 from retrodict.report import ReportContent
-from retrodict.solvers import AbstractAmortisedSolver
+from retrodict.solvers import AbstractTrainedSolver
 from retrodict.variables import names_of
 
 _NUM_SHOWN = 3
 
 
-def metrics_of(estimator: AbstractAmortisedSolver, evaluation: Evaluation) -> dict[str, Any]:
+def metrics_of(estimator: AbstractTrainedSolver, evaluation: Evaluation) -> dict[str, Any]:
     """All numbers of a run: how training went, and what the check found."""
     history = estimator.history_
     best = history.iloc[int(history["validation_loss"].to_numpy().argmin())]
@@ -34,7 +34,7 @@ def metrics_of(estimator: AbstractAmortisedSolver, evaluation: Evaluation) -> di
 def write_report(
     folder: RunFolder,
     record: Record,
-    estimator: AbstractAmortisedSolver,
+    estimator: AbstractTrainedSolver,
     evaluation: Evaluation,
     problem: AbstractProblem | None,
 ) -> None:
@@ -46,7 +46,7 @@ def write_report(
 
 def _content(
     record: Record,
-    estimator: AbstractAmortisedSolver,
+    estimator: AbstractTrainedSolver,
     evaluation: Evaluation,
     problem: AbstractProblem | None,
 ) -> ReportContent:
@@ -98,7 +98,7 @@ def _about_table(record: Record) -> str:
     )
 
 
-def _headline(estimator: AbstractAmortisedSolver, evaluation: Evaluation) -> dict[str, float | str]:
+def _headline(estimator: AbstractTrainedSolver, evaluation: Evaluation) -> dict[str, float | str]:
     numbers: dict[str, float | str] = {"calibration_error": evaluation.calibration.error}
     comparison = evaluation.comparison
     if comparison is not None and comparison.mismatch is not None:
@@ -114,7 +114,7 @@ def _headline(estimator: AbstractAmortisedSolver, evaluation: Evaluation) -> dic
 
 
 def _facts(
-    record: Record, estimator: AbstractAmortisedSolver, evaluation: Evaluation
+    record: Record, estimator: AbstractTrainedSolver, evaluation: Evaluation
 ) -> dict[str, str]:
     settings = record.settings
     facts = {

@@ -49,8 +49,9 @@ def run(
     from retrodict.cli.console import say
     from retrodict.cli.evaluate import HeldOut
     from retrodict.cli.job import Job, carry_out
+    from retrodict.cli.trainable import get_trainable
     from retrodict.problems import get_problem
-    from retrodict.solvers import AbstractAmortisedSolver, get_solver
+    from retrodict.solvers import AbstractTrainedSolver
 
     chosen = get_problem(problem)
     model_settings = options.given(
@@ -61,7 +62,7 @@ def run(
         learning_rate=learning_rate,
         patience=patience,
     )
-    estimator = get_solver(solver, random_state=seed, **model_settings)
+    estimator = get_trainable(solver, random_state=seed, **model_settings)
 
     def held_out() -> HeldOut:
         # Folded in, so that these differ from what training draws from the same seed.
@@ -70,7 +71,7 @@ def run(
         # In double precision, as they will be read back.
         return HeldOut(x.astype(float), y.astype(float))
 
-    def train(progress: Any, checkpoint: Path) -> AbstractAmortisedSolver:
+    def train(progress: Any, checkpoint: Path) -> AbstractTrainedSolver:
         say(f"simulating {problem} {num_simulations:,} times")
         return estimator.fit_problem(
             chosen, num_simulations=num_simulations, progress=progress, checkpoint=checkpoint

@@ -9,7 +9,7 @@ from retrodict.cli.held_out import read_held_out
 from retrodict.cli.run_folder import Record, RunFolder
 from retrodict.problems import get_problem
 from retrodict.problems.base import AbstractProblem
-from retrodict.solvers import AbstractAmortisedSolver
+from retrodict.solvers import AbstractTrainedSolver
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class TrainedRun:
 
     folder: RunFolder
     record: Record
-    estimator: AbstractAmortisedSolver
+    estimator: AbstractTrainedSolver
     held_out: HeldOut
     problem: AbstractProblem | None
 

@@ -1,7 +1,6 @@
 """Draws of a density over a support, and its values, for many rows with bounded memory."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -10,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from retrodict.bijections import without_throw
+from retrodict.blocks import in_blocks
 from retrodict.density.support import AbstractSupport
 from retrodict.distributions import AbstractDistribution
 from retrodict.objectives import AugmentedLagrangian, Draw, draw_key
@@ -29,7 +29,7 @@ class Draws(NamedTuple):
 def draws(loss: AugmentedLagrangian, flow: AbstractDistribution, key: Key, num_draws: int) -> Draws:
     """`num_draws` draws; draw i is the same however many are asked for."""
     indices = np.arange(num_draws, dtype=np.int32)
-    found = _in_blocks(lambda index: _draw_rows(loss, flow, key, index), indices)
+    found = in_blocks(lambda index: _draw_rows(loss, flow, key, index), indices, block_size=_BLOCK)
     x, moments, log_prob = (column.astype(float) for column in found)
     return Draws(x, moments, log_prob)
 
@@ -41,20 +41,10 @@ def log_prob(
     with jax.enable_x64(True):
         y, log_det = (np.asarray(column) for column in _to_real(support, jnp.asarray(x, float)))
     quiet = without_throw(flow)
-    (found,) = _in_blocks(lambda y: (_log_prob_rows(quiet, y),), np.asarray(y, np.float32))
+    found = in_blocks(
+        lambda y: _log_prob_rows(quiet, y), np.asarray(y, np.float32), block_size=_BLOCK
+    )
     return np.where(np.isneginf(log_det), -np.inf, found.astype(float) + log_det)
-
-
-def _in_blocks(function: Callable[[Array], Any], rows: np.ndarray) -> list[np.ndarray]:
-    """function(rows), block by block; all blocks have one size, so one program serves all."""
-    size = min(_BLOCK, max(256, 1 << (len(rows) - 1).bit_length()))
-    parts = []
-    for begin in range(0, len(rows), size):
-        block = rows[begin : begin + size]
-        padded = np.concatenate([block, np.repeat(block[-1:], size - len(block), axis=0)])
-        found = function(jnp.asarray(padded))
-        parts.append([np.asarray(column)[: len(block)] for column in found])
-    return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
 
 @eqx.filter_jit

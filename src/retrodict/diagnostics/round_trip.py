@@ -5,7 +5,8 @@ from the other; where the two do not undo each other, the draws follow one distr
 densities describe another, and no array of draws could show it.
 """
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +18,11 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from retrodict.bijections import AbstractBijection, Chain, Invert, is_random, without_throw
+from retrodict.blocks import in_blocks
 from retrodict.diagnostics.arguments import Json, by_name, finite_array, parameter_names
 from retrodict.distributions import AbstractDistribution, Transformed, condition_for
 from retrodict.errors import CapabilityError, ConditionError, ConfigurationError, ShapeError
 from retrodict.typing import Array, Int, Key, Scalar
-
-_SMALLEST_BLOCK = 64
 
 
 @dataclass(frozen=True)
@@ -220,11 +220,14 @@ def round_trip(
     from_base = None
     if key is not None:
         indices = np.arange(len(rows), dtype=np.int32)
-        (z,) = _in_blocks(_base_draws, (base, key), indices, conditions, block_size)
-        end = _in_blocks(_there_and_back, Invert(quiet), z, conditions, block_size)
+        draw = functools.partial(_base_draws, base, key)
+        z = in_blocks(draw, indices, conditions, block_size=block_size)
+        back_first = functools.partial(_there_and_back, Invert(quiet))
+        end = in_blocks(back_first, z, conditions, block_size=block_size)
         z_names = _entry_names(None, bijection.out_shape, "z")
         from_base = _compared(z, *end, names=z_names, start="z", from_base=None, **settings)
-    end = _in_blocks(_there_and_back, quiet, rows, conditions, block_size)
+    there_first = functools.partial(_there_and_back, quiet)
+    end = in_blocks(there_first, rows, conditions, block_size=block_size)
     x_names = _entry_names(names, bijection.shape, "x")
     return _compared(rows, *end, names=x_names, start="x", from_base=from_base, **settings)
 
@@ -316,29 +319,6 @@ def _compared(
     )
 
 
-def _in_blocks(
-    function: Callable[..., tuple[Array, ...]],
-    model: Any,
-    rows: np.ndarray,
-    conditions: np.ndarray | None,
-    block_size: int,
-) -> list[np.ndarray]:
-    """function(model, rows, conditions), block by block, the last one padded to a power of two."""
-    parts = []
-    for begin in range(0, len(rows), block_size):
-        block = [None if c is None else c[begin : begin + block_size] for c in (rows, conditions)]
-        size = min(block_size, len(rows) - begin)
-        padded = min(block_size, max(_SMALLEST_BLOCK, 1 << (size - 1).bit_length()))
-        block = [None if b is None else _padded(b, padded) for b in block]
-        found = function(model, *(None if b is None else jnp.asarray(b) for b in block))
-        parts.append([np.asarray(column)[:size] for column in found])
-    return [np.concatenate(column) for column in zip(*parts, strict=True)]
-
-
-def _padded(block: np.ndarray, size: int) -> np.ndarray:
-    return np.concatenate([block, np.repeat(block[-1:], size - len(block), axis=0)])
-
-
 def _number(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
@@ -367,13 +347,12 @@ def _there_and_back(
 
 @eqx.filter_jit
 def _base_draws(
-    base_and_key: tuple[AbstractDistribution, Key],
+    base: AbstractDistribution,
+    key: Key,
     row: Int[Array, " rows"],
     condition: Float[Array, "rows ..."] | None,
-) -> tuple[Float[Array, "rows ..."]]:
-    base, key = base_and_key
-
+) -> Float[Array, "rows ..."]:
     def one(row: Int[Array, ""], condition: Float[Array, "..."] | None) -> Float[Array, "..."]:
         return base.sample(jax.random.fold_in(key, row), condition_for(base, condition))
 
-    return (jax.vmap(one)(row, condition),)
+    return jax.vmap(one)(row, condition)

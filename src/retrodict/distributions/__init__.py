@@ -1,6 +1,6 @@
 """Distributions: densities that can be evaluated and sampled, conditional or not."""
 
-from retrodict.distributions.base import AbstractDistribution, condition_for
+from retrodict.distributions.base import AbstractDistribution, AbstractGenerator, condition_for
 from retrodict.distributions.conditional import Conditional, num_parameters
 from retrodict.distributions.mean_free_normal import MeanFreeNormal
 from retrodict.distributions.mixture import Mixture
@@ -12,6 +12,7 @@ from retrodict.distributions.uniform import Uniform
 
 __all__ = [
     "AbstractDistribution",
+    "AbstractGenerator",
     "Conditional",
     "MeanFreeNormal",
     "Mixture",

@@ -10,17 +10,31 @@ from retrodict.errors import ConditionError
 from retrodict.typing import Array, Float, Key, Scalar
 
 
-class AbstractDistribution(eqx.Module):
-    """A probability distribution over one example of a given shape.
+class AbstractGenerator(eqx.Module):
+    """Draws of one example of a given shape, whose density may not be known.
 
     Attributes:
         shape: of one example.
-        cond_shape: of one condition, or None where the distribution does not depend on one;
-            it then refuses a condition (`condition_for` is what a part of a model takes).
+        cond_shape: of one condition, or None where draws do not depend on one; a condition is
+            then refused (`condition_for` is what a part of a model takes).
     """
 
     shape: eqx.AbstractVar[tuple[int, ...]]
     cond_shape: eqx.AbstractVar[tuple[int, ...] | None]
+
+    @abc.abstractmethod
+    def sample(self, key: Key, condition: Float[Array, "..."] | None = None) -> Float[Array, "..."]:
+        """One draw."""
+
+    def sample_many(
+        self, key: Key, num_draws: int, condition: Float[Array, "..."] | None = None
+    ) -> Float[Array, "draws ..."]:
+        """`num_draws` independent draws under one condition."""
+        return jax.vmap(lambda k: self.sample(k, condition))(jax.random.split(key, num_draws))
+
+
+class AbstractDistribution(AbstractGenerator):
+    """A probability distribution over one example: draws, and their density."""
 
     @abc.abstractmethod
     def log_prob(
@@ -28,22 +42,12 @@ class AbstractDistribution(eqx.Module):
     ) -> Scalar:
         """log p(x | condition) in nats; -inf outside the support."""
 
-    @abc.abstractmethod
-    def sample(self, key: Key, condition: Float[Array, "..."] | None = None) -> Float[Array, "..."]:
-        """One draw."""
-
     def sample_and_log_prob(
         self, key: Key, condition: Float[Array, "..."] | None = None
     ) -> tuple[Float[Array, "..."], Scalar]:
         """One draw and its log-density."""
         x = self.sample(key, condition)
         return x, self.log_prob(x, condition)
-
-    def sample_many(
-        self, key: Key, num_draws: int, condition: Float[Array, "..."] | None = None
-    ) -> Float[Array, "draws ..."]:
-        """`num_draws` independent draws under one condition."""
-        return jax.vmap(lambda k: self.sample(k, condition))(jax.random.split(key, num_draws))
 
 
 def check_condition(

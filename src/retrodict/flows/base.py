@@ -6,11 +6,12 @@ from typing import ClassVar
 
 from retrodict.distributions import Transformed
 from retrodict.errors import ConfigurationError
+from retrodict.networks import AbstractRecipe
 from retrodict.typing import Key
 
 
 @dataclass(frozen=True)
-class AbstractArchitecture(abc.ABC):
+class AbstractArchitecture(AbstractRecipe):
     """A recipe for a normalizing flow: a small config, named as in the literature.
 
     Attributes:
@@ -19,7 +20,6 @@ class AbstractArchitecture(abc.ABC):
             condition; with one, a single entry is enough.
     """
 
-    name: ClassVar[str]
     smallest_unconditional_dim: ClassVar[int] = 1
 
     @abc.abstractmethod

@@ -10,11 +10,13 @@ from retrodict.networks.lipschitz import (
 )
 from retrodict.networks.masked import MaskedMLP
 from retrodict.networks.mlp import MLP, Constant, ResidualMLP, build_conditioner
+from retrodict.networks.recipe import AbstractRecipe
 from retrodict.networks.vector_field import VectorField
 
 __all__ = [
     "CONTRACTIVE_ACTIVATIONS",
     "MLP",
+    "AbstractRecipe",
     "Constant",
     "ContractiveMap",
     "ConvolutionalNetwork",

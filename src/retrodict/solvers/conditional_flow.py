@@ -4,13 +4,13 @@ from typing import ClassVar
 
 from retrodict.flows import AbstractArchitecture, get_architecture
 from retrodict.objectives import negative_log_likelihood
-from retrodict.solvers.amortised import AbstractAmortisedSolver
 from retrodict.solvers.defaults import default_flow_settings, default_training
+from retrodict.solvers.trained import AbstractTrainedSolver
 from retrodict.training import TrainingConfig
 from retrodict.training.step import Loss
 
 
-class ConditionalFlow(AbstractAmortisedSolver):
+class ConditionalFlow(AbstractTrainedSolver):
     """Learns p(x | y) from pairs (x, y) by maximum likelihood, for all observations at once.
 
     A normalizing flow over x, conditional on y, minimises the mean of -log q(x | y) over

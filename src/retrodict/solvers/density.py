@@ -1,10 +1,8 @@
-"""Draws, densities and modes of a conditional flow, for many rows at once.
+"""Draws, densities and modes of a conditional distribution, for many rows at once.
 
 Rows are worked off in blocks of few different sizes, so that memory stays bounded and nothing
 is compiled anew when the number of draws changes.
 """
-
-from collections.abc import Callable
 
 import equinox as eqx
 import jax
@@ -13,24 +11,27 @@ import numpy as np
 import optimistix as optx
 from jaxtyping import Float
 
-from retrodict.distributions import Transformed
+from retrodict.blocks import in_blocks
+from retrodict.distributions import AbstractDistribution, AbstractGenerator
 from retrodict.errors import ConvergenceError
 from retrodict.solvers.scaling import Scaling
 from retrodict.typing import Array, Int, Key
 
-_BLOCK = 16384
-_SMALLEST_BLOCK = 256
-
 
 def draws(
-    flow: Transformed, key: Key, condition: Float[np.ndarray, "observations cond"], num_draws: int
+    distribution: AbstractGenerator,
+    key: Key,
+    condition: Float[np.ndarray, "observations cond"],
+    num_draws: int,
 ) -> Float[np.ndarray, "observations draws dim"]:
     """`num_draws` draws under each condition; draw i is the same however many are asked for."""
     num_observations = len(condition)
     rows = np.repeat(np.arange(num_observations, dtype=np.int32), num_draws)
     which = np.tile(np.arange(num_draws, dtype=np.int32), num_observations)
-    u = _in_blocks(
-        lambda row, draw: _draw_rows(flow, key, jnp.asarray(condition, jnp.float32), row, draw),
+    u = in_blocks(
+        lambda row, draw: _draw_rows(
+            distribution, key, jnp.asarray(condition, jnp.float32), row, draw
+        ),
         rows,
         which,
     )
@@ -39,13 +40,13 @@ def draws(
 
 
 def log_prob(
-    flow: Transformed,
+    distribution: AbstractDistribution,
     u: Float[np.ndarray, "rows dim"],
     condition: Float[np.ndarray, "rows cond"],
 ) -> Float[np.ndarray, " rows"]:
     """Log-density of each row under its condition."""
-    found = _in_blocks(
-        lambda u, c: _log_prob_rows(flow, u, c),
+    found = in_blocks(
+        lambda u, c: _log_prob_rows(distribution, u, c),
         np.asarray(u, np.float32),
         np.asarray(condition, np.float32),
     )
@@ -54,7 +55,7 @@ def log_prob(
 
 
 def modes(
-    flow: Transformed,
+    distribution: AbstractDistribution,
     scaling: Scaling,
     u: Float[np.ndarray, "observations draws dim"],
     condition: Float[np.ndarray, "observations cond"],
@@ -62,7 +63,8 @@ def modes(
     """The u whose x is most probable, starting from the best draw of each observation."""
     with jax.enable_x64(True):
         double = jax.tree.map(
-            lambda leaf: leaf.astype(float) if eqx.is_inexact_array(leaf) else leaf, flow
+            lambda leaf: leaf.astype(float) if eqx.is_inexact_array(leaf) else leaf,
+            distribution,
         )
         return np.asarray(
             _modes(double, scaling, jnp.asarray(u, float), jnp.asarray(condition, float))
@@ -84,50 +86,41 @@ def _refuse_failures(
         )
 
 
-def _in_blocks(function: Callable[..., Array], *columns: np.ndarray) -> np.ndarray:
-    """function(*columns), block by block; the last block is padded to a power of two."""
-    num_rows = len(columns[0])
-    parts = []
-    for start in range(0, num_rows, _BLOCK):
-        block = [column[start : start + _BLOCK] for column in columns]
-        size = len(block[0])
-        padded = max(_SMALLEST_BLOCK, 1 << (size - 1).bit_length())
-        block = [np.concatenate([b, np.repeat(b[-1:], padded - size, axis=0)]) for b in block]
-        parts.append(np.asarray(function(*block))[:size])
-    return np.concatenate(parts)
-
-
 @eqx.filter_jit
 def _draw_rows(
-    flow: Transformed,
+    distribution: AbstractGenerator,
     key: Key,
     condition: Float[Array, "observations cond"],
     row: Int[Array, " rows"],
     draw: Int[Array, " rows"],
 ) -> Float[Array, "rows dim"]:
     def one(row: Int[Array, ""], draw: Int[Array, ""]) -> Float[Array, " dim"]:
-        return flow.sample(jax.random.fold_in(jax.random.fold_in(key, row), draw), condition[row])
+        return distribution.sample(
+            jax.random.fold_in(jax.random.fold_in(key, row), draw), condition[row]
+        )
 
     return jax.vmap(one)(row, draw)
 
 
 @eqx.filter_jit
 def _log_prob_rows(
-    flow: Transformed, u: Float[Array, "rows dim"], condition: Float[Array, "rows cond"]
+    distribution: AbstractDistribution,
+    u: Float[Array, "rows dim"],
+    condition: Float[Array, "rows cond"],
 ) -> Float[Array, " rows"]:
-    return jax.vmap(flow.log_prob)(u, condition)
+    return jax.vmap(distribution.log_prob)(u, condition)
 
 
 @eqx.filter_jit
 def _modes(
-    flow: Transformed,
+    distribution: AbstractDistribution,
     scaling: Scaling,
     u: Float[Array, "observations draws dim"],
     condition: Float[Array, "observations cond"],
 ) -> Float[Array, "observations dim"]:
     def loss(u: Float[Array, " dim"], c: Float[Array, " cond"]) -> Float[Array, ""]:
         _, log_det = scaling.of_x.inverse_and_log_det(u, c)
-        return log_det - flow.log_prob(u, c)
+        return log_det - distribution.log_prob(u, c)
 
     def one(u: Float[Array, "draws dim"], c: Float[Array, " cond"]) -> Float[Array, " dim"]:
         losses = jax.vmap(loss, (0, None))(u, c)

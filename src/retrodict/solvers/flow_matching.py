@@ -5,8 +5,8 @@ from typing import ClassVar
 from retrodict.errors import ConfigurationError
 from retrodict.flows import FFJORD, AbstractArchitecture, get_architecture
 from retrodict.objectives import FlowMatchingLoss
-from retrodict.solvers.amortised import AbstractAmortisedSolver
 from retrodict.solvers.defaults import default_flow_matching, default_velocity_settings
+from retrodict.solvers.trained import AbstractTrainedSolver
 from retrodict.training import TrainingConfig
 from retrodict.training.step import Loss
 
@@ -15,7 +15,7 @@ from retrodict.training.step import Loss
 _HELD_OUT_PAIRS = 8
 
 
-class FlowMatching(AbstractAmortisedSolver):
+class FlowMatching(AbstractTrainedSolver):
     """Learns p(x | y) from pairs (x, y) as a continuous flow, by regression of its velocity.
 
     Draws follow dx/dt = v(t, x; y) from normal numbers at t = 0 to the posterior at t = 1; v is

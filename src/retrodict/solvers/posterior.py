@@ -7,10 +7,8 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from retrodict.distributions import Transformed
 from retrodict.errors import CapabilityError, ConfigurationError, ShapeError
-from retrodict.solvers import density
-from retrodict.solvers.scaling import Scaling
+from retrodict.solvers.sampler import AbstractPosteriorSampler
 from retrodict.tables import as_matrix
 from retrodict.variables import Variable, names_of
 
@@ -34,8 +32,7 @@ class Posterior:
 
     def __init__(
         self,
-        flow: Transformed,
-        scaling: Scaling,
+        sampler: AbstractPosteriorSampler,
         observations: Float[np.ndarray, "observations cond"],
         *,
         is_single: bool,
@@ -43,9 +40,7 @@ class Posterior:
         observables: Sequence[Variable],
         random_state: int = 0,
     ) -> None:
-        self._flow = flow
-        self._scaling = scaling
-        self._condition = scaling.condition(observations)
+        self._sampler = sampler
         self._random_state = random_state
         self.observations = observations
         self.is_single = is_single
@@ -79,11 +74,7 @@ class Posterior:
                 f"`num_draws` must be at least 1; got {num_draws}.", "1,000 is a good start."
             )
         key = jax.random.key(self._random_state if random_state is None else random_state)
-        u = density.draws(self._flow, key, self._condition, num_draws)
-        num_observations, dim = len(self.observations), len(self.parameters)
-        c = np.repeat(self._condition, num_draws, axis=0)
-        x = self._scaling.inverse(u.reshape(-1, dim), c)
-        x = x.reshape(num_observations, num_draws, dim)
+        x = self._sampler.sample(key, num_draws)
         return x[0] if self.is_single else x
 
     def log_prob(self, x: Any) -> Float[np.ndarray, "*batch"]:
@@ -102,30 +93,21 @@ class Posterior:
 
         Raises:
             ShapeError: another shape.
+            CapabilityError: the solver gives draws only.
         """
         values, shape = self._causes(x)
-        num = values.shape[1]
-        c = np.repeat(self._condition, num, axis=0)
-        flat = values.reshape(-1, len(self.parameters))
-        masses = self._scaling.point_masses
-        inside = np.all((flat >= masses.lower) & (flat <= masses.upper), axis=1)
-        y = np.repeat(self.observations, num, axis=0)
-        # Outside the support any value inside stands in, for its result is not used.
-        safe = np.where(inside.reshape(-1, 1), masses.centre(flat), self._scaling.x_reference)
-        u, _, log_det = self._scaling.forward(safe, y)
-        log_prob = density.log_prob(self._flow, u, c) + log_det + masses.log_width(flat)
-        return np.where(inside, log_prob, -np.inf).reshape(shape)
+        return self._sampler.log_prob(values).reshape(shape)
 
     def mode(self) -> Float[np.ndarray, "*observations dim"]:
         """The most probable x: the best of 1,000 draws, improved by BFGS.
 
         The density is per unit volume of x in the user's units, so the mode depends on them,
         as every mode does. Of several modes the highest one found is returned.
+
+        Raises:
+            CapabilityError: the solver gives draws only.
         """
-        key = jax.random.key(self._random_state)
-        u = density.draws(self._flow, key, self._condition, 1000)
-        best = density.modes(self._flow, self._scaling, u, self._condition)
-        x = self._scaling.inverse(best, self._condition)
+        x = self._sampler.mode(jax.random.key(self._random_state))
         return x[0] if self.is_single else x
 
     def summary(self, num_draws: int = 4000) -> "pandas.DataFrame":

@@ -4,21 +4,21 @@ import difflib
 from typing import Any
 
 from retrodict.errors import ConfigurationError
-from retrodict.solvers.amortised import AbstractAmortisedSolver
+from retrodict.solvers.base import AbstractSolver
 from retrodict.solvers.conditional_flow import ConditionalFlow
 from retrodict.solvers.flow_matching import FlowMatching
 
-SOLVERS: dict[str, type[AbstractAmortisedSolver]] = {
+SOLVERS: dict[str, type[AbstractSolver]] = {
     "conditional-flow": ConditionalFlow,
     "flow-matching": FlowMatching,
 }
 
 
-def get_solver(name: str, **settings: Any) -> AbstractAmortisedSolver:
+def get_solver(name: str, **settings: Any) -> AbstractSolver:
     """A new solver of that name, with its defaults or the given settings.
 
     Raises:
-        ConfigurationError: unknown name, or a flow that does not exist.
+        ConfigurationError: an unknown name or setting, or one that the solver cannot use.
     """
     if name not in SOLVERS:
         nearest = difflib.get_close_matches(name, SOLVERS, n=1)
@@ -26,6 +26,14 @@ def get_solver(name: str, **settings: Any) -> AbstractAmortisedSolver:
         raise ConfigurationError(
             f"Unknown solver {name!r}.", f"{meant}Available: {', '.join(SOLVERS)}."
         )
-    solver = SOLVERS[name](**settings)
+    kind = SOLVERS[name]
+    known = kind().get_params(deep=False)
+    unknown = sorted(set(settings) - set(known))
+    if unknown:
+        raise ConfigurationError(
+            f"The solver {name!r} has no setting {', '.join(unknown)}.",
+            f"It takes {', '.join(known)}.",
+        )
+    solver = kind(**settings)
     solver.check_settings()
     return solver

@@ -81,6 +81,11 @@ class Scaling(eqx.Module):
         with jax.enable_x64(True):
             return np.asarray(_condition(self, jnp.asarray(y)))
 
+    def observation(self, c: Float[np.ndarray, "rows cond"]) -> Float[np.ndarray, "rows cond"]:
+        """y of each row: the inverse of `condition`."""
+        with jax.enable_x64(True):
+            return np.asarray(_observation(self, jnp.asarray(c, float)))
+
     def inverse(
         self, u: Float[np.ndarray, "rows dim"], c: Float[np.ndarray, "rows cond"]
     ) -> Float[np.ndarray, "rows dim"]:
@@ -143,6 +148,8 @@ def fit_scaling(
     y: Float[np.ndarray, "rows cond"],
     parameters: Sequence[Variable],
     rng: np.random.Generator,
+    *,
+    regress: bool = True,
 ) -> tuple[Scaling, Float[np.ndarray, "rows dim"]]:
     """The scaling that the training data ask for, and the spread values x~.
 
@@ -151,6 +158,8 @@ def fit_scaling(
         y: their observations.
         parameters: the columns of x, with their bounds.
         rng: spreads point masses.
+        regress: whether u is what a linear regression on c leaves of x; if not, x is only
+            whitened, and u still tells c.
     """
     lower = np.array([variable.lower for variable in parameters], float)
     upper = np.array([variable.upper for variable in parameters], float)
@@ -170,13 +179,16 @@ def fit_scaling(
         kinds = ["identity" if b else k for b, k in zip(bounded, power_x.kinds, strict=True)]
         power_x = PowerTransform(kinds, power_x.scales)
         u = np.asarray(jax.vmap(power_x.forward)(jnp.asarray(real)))
-        power_y = choose_transforms(y)
+        power_y = choose_transforms(y, allow_constant=True)
         c = np.asarray(jax.vmap(power_y.forward)(jnp.asarray(y)))
-        affine_y = Affine(c.mean(axis=0), c.std(axis=0))
+        # A constant observable tells nothing, and stays at zero.
+        scale = np.where(np.ptp(y, axis=0) > 0, c.std(axis=0), 1.0)
+        affine_y = Affine(c.mean(axis=0), scale)
+        standardised = (c - c.mean(axis=0)) / scale
         scaling = Scaling(
             bounds=bounds,
             power_x=power_x,
-            regression=fit_linear_regression(u, (c - c.mean(axis=0)) / c.std(axis=0)),
+            regression=fit_linear_regression(u, standardised if regress else np.zeros_like(c)),
             power_y=power_y,
             affine_y=affine_y,
             point_masses=masses,
@@ -230,6 +242,11 @@ def _forward(
 @eqx.filter_jit
 def _condition(scaling: Scaling, y: jax.Array) -> jax.Array:
     return jax.vmap(scaling.of_y.forward)(y)
+
+
+@eqx.filter_jit
+def _observation(scaling: Scaling, c: jax.Array) -> jax.Array:
+    return jax.vmap(scaling.of_y.inverse)(c)
 
 
 @eqx.filter_jit

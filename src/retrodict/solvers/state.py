@@ -1,4 +1,4 @@
-"""An amortised solver as plain values and arrays, and back."""
+"""A trained solver as plain values and arrays, and back."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -8,23 +8,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from retrodict.flows import AbstractArchitecture, get_architecture
+from retrodict.flows import get_architecture
+from retrodict.networks import AbstractRecipe
 from retrodict.solvers.scaling import Scaling
 from retrodict.training import Outcome
 from retrodict.variables import Variable
 
 if TYPE_CHECKING:
-    from retrodict.solvers.amortised import AbstractAmortisedSolver
+    from retrodict.solvers.trained import AbstractTrainedSolver
 
 
-def to_state(solver: "AbstractAmortisedSolver") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def to_state(solver: "AbstractTrainedSolver") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Everything that a fitted solver has learned and chosen."""
     scaling, arrays = solver._scaling.to_state()
-    leaves = jax.tree.leaves(eqx.filter(solver._flow, eqx.is_array))
+    leaves = jax.tree.leaves(eqx.filter(solver._model, eqx.is_array))
     arrays |= {f"flow.{i}": np.asarray(leaf) for i, leaf in enumerate(leaves)}
-    hyperparameters = solver.get_params(deep=False)
-    if isinstance(hyperparameters["flow"], AbstractArchitecture):
-        hyperparameters["flow"] = _described(hyperparameters["flow"])
+    hyperparameters = {
+        name: _described(value) if isinstance(value, AbstractRecipe) else value
+        for name, value in solver.get_params(deep=False).items()
+    }
     state = {
         "hyperparameters": hyperparameters,
         "architecture": _described(solver._architecture),
@@ -41,13 +43,16 @@ def to_state(solver: "AbstractAmortisedSolver") -> tuple[dict[str, Any], dict[st
     return state, arrays
 
 
-def from_state(kind: type, state: dict[str, Any], arrays: dict[str, np.ndarray]) -> Any:
+def from_state(
+    kind: "type[AbstractTrainedSolver]", state: dict[str, Any], arrays: dict[str, np.ndarray]
+) -> Any:
     """The fitted solver that `to_state` described."""
     import pandas as pd
 
-    hyperparameters = dict(state["hyperparameters"])
-    if isinstance(hyperparameters["flow"], dict):
-        hyperparameters["flow"] = get_architecture(**hyperparameters["flow"])
+    hyperparameters = {
+        name: get_architecture(**value) if isinstance(value, dict) else value
+        for name, value in state["hyperparameters"].items()
+    }
     solver = kind(**hyperparameters)
     solver.parameters_ = tuple(Variable(**variable) for variable in state["parameters"])
     solver.observables_ = tuple(Variable(**variable) for variable in state["observables"])
@@ -56,15 +61,15 @@ def from_state(kind: type, state: dict[str, Any], arrays: dict[str, np.ndarray])
     solver.num_rows_ = state["num_rows"]
     solver.data_sha256_ = state["data_sha256"]
     solver.n_features_in_ = len(solver.observables_)
-    solver._architecture = get_architecture(**state["architecture"])
+    solver._architecture = kind._restored_architecture(state["architecture"])
     solver._scaling = Scaling.from_state(state["scaling"], arrays)
     skeleton = solver._build(jax.random.key(0))
     leaves, treedef = jax.tree.flatten(eqx.filter(skeleton, eqx.is_array))
     loaded = [jnp.asarray(arrays[f"flow.{i}"]) for i in range(len(leaves))]
     weights = jax.tree.unflatten(treedef, loaded)
-    solver._flow = eqx.combine(weights, eqx.filter(skeleton, eqx.is_array, inverse=True))
+    solver._model = eqx.combine(weights, eqx.filter(skeleton, eqx.is_array, inverse=True))
     return solver
 
 
-def _described(architecture: AbstractArchitecture) -> dict[str, Any]:
+def _described(architecture: AbstractRecipe) -> dict[str, Any]:
     return {"name": architecture.name, **asdict(architecture)}

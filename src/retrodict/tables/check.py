@@ -28,8 +28,16 @@ __all__ = [
 ]
 
 
-def check_pairs(x: Matrix, y: Matrix, minimum_rows: int = 2) -> None:
+def check_pairs(
+    x: Matrix, y: Matrix, minimum_rows: int = 2, *, allow_constant_y: bool = False
+) -> None:
     """Check that row i of `x` belongs to row i of `y` and that there is something to learn.
+
+    Args:
+        x: causes.
+        y: effects.
+        minimum_rows: fewest that are enough.
+        allow_constant_y: whether an effect may always be the same, as a simulator may have it.
 
     Raises:
         ShapeError: different numbers of rows.
@@ -58,7 +66,8 @@ def check_pairs(x: Matrix, y: Matrix, minimum_rows: int = 2) -> None:
         )
     check_enough_rows(x, "x", minimum_rows)
     check_no_constant_column(x, "x")
-    check_no_constant_column(y, "y")
+    if not allow_constant_y:
+        check_no_constant_column(y, "y")
 
 
 def _is_reordered(x_index: Any, y_index: Any) -> bool:
