@@ -14,7 +14,6 @@ from retrodict.diagnostics import (
     mmd_per_observation,
 )
 from retrodict.diagnostics.mmd import _row_sums
-from retrodict.errors import ConfigurationError, ConstantColumnError
 
 FORMULAS = {
     "inverse_multiquadric": (
@@ -151,27 +150,3 @@ def test_dictionaries_are_json(rng):
     assert json.loads(json.dumps(many.to_dict()))["num_second"] == 40
     assert "30 and 40 draws" in str(one)
     assert "median" in str(many)
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: InverseMultiquadric((0.1, 0.0)),
-        lambda: InverseMultiquadric(()),
-        lambda: PowerInverseMultiquadric(((0.1, -1.0),)),
-        lambda: Gaussian(float("nan")),
-    ],
-)
-def test_senseless_bandwidths_are_refused(make):
-    with pytest.raises(ConfigurationError, match="positive"):
-        make()
-
-
-def test_median_of_zero_is_refused():
-    with pytest.raises(ConstantColumnError, match="median distance"):
-        mmd(np.ones((30, 2)), np.ones((30, 2)), kernel=Gaussian())
-
-
-def test_gaussian_without_bandwidth_says_what_to_do():
-    with pytest.raises(ConfigurationError, match="median heuristic"):
-        Gaussian()(jnp.ones(3))

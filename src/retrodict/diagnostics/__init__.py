@@ -5,12 +5,6 @@
 
 from retrodict.diagnostics.c2st import ClassifierTwoSampleTest, c2st
 from retrodict.diagnostics.calibration_error import CalibrationError, calibration_error
-from retrodict.diagnostics.kernels import (
-    AbstractKernel,
-    Gaussian,
-    InverseMultiquadric,
-    PowerInverseMultiquadric,
-)
 from retrodict.diagnostics.mmd import (
     MaximumMeanDiscrepancy,
     MaximumMeanDiscrepancyPerObservation,
@@ -24,6 +18,14 @@ from retrodict.diagnostics.simulation_based_calibration import (
     SimulationBasedCalibration,
     simulation_based_calibration,
 )
+from retrodict.objectives.kernels import (
+    AbstractKernel,
+    Gaussian,
+    InverseMultiquadric,
+    PowerInverseMultiquadric,
+    RationalQuadratic,
+    Rescaled,
+)
 
 __all__ = [
     "AbstractKernel",
@@ -34,7 +36,9 @@ __all__ = [
     "MaximumMeanDiscrepancy",
     "MaximumMeanDiscrepancyPerObservation",
     "PowerInverseMultiquadric",
+    "RationalQuadratic",
     "Recovery",
+    "Rescaled",
     "ResimulationError",
     "RoundTrip",
     "SimulationBasedCalibration",

@@ -10,8 +10,8 @@ from jaxtyping import Float as NpFloat
 from numpy.typing import ArrayLike
 
 from retrodict.diagnostics.arguments import Json, finite_array
-from retrodict.diagnostics.kernels import AbstractKernel, InverseMultiquadric
 from retrodict.errors import ShapeError, TooFewRowsError
+from retrodict.objectives.kernels import AbstractKernel, InverseMultiquadric
 from retrodict.typing import Array, Float, Int, Scalar
 
 BLOCK_ELEMENTS = 2**20  # kernel values alive at once
