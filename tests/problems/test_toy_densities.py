@@ -106,8 +106,8 @@ def test_single_precision_is_the_default(name):
 
 
 def test_bad_labels_and_conditions_are_refused():
-    with pytest.raises(ConfigurationError, match="'none'"):
-        toy8("none")
+    with pytest.raises(ConfigurationError, match="'most'"):
+        toy8("most")
     with pytest.raises(ConditionError, match=r"\(4,\)"):
         toy8("some").log_prob(jnp.zeros(2))
     assert isinstance(toy8("some"), LabelledMixture)

@@ -7,6 +7,7 @@ from retrodict.problems.base import (
     AbstractReferencePosterior,
     AbstractRowPrior,
 )
+from retrodict.problems.gaussian_mixture_inverse import GaussianMixtureInverse
 from retrodict.problems.inverse_kinematics import InverseKinematics
 from retrodict.problems.linear_gaussian import LinearGaussian
 from retrodict.problems.marginals import IndependentMarginals
@@ -30,6 +31,7 @@ __all__ = [
     "AbstractProblem",
     "AbstractReferencePosterior",
     "AbstractRowPrior",
+    "GaussianMixtureInverse",
     "IndependentMarginals",
     "InverseKinematics",
     "LabelledMixture",

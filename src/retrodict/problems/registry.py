@@ -1,11 +1,13 @@
 """The problems that come with the package, by their names on the command line."""
 
 import difflib
+import functools
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from retrodict.errors import ConfigurationError
 from retrodict.problems.base import AbstractJaxProblem
+from retrodict.problems.gaussian_mixture_inverse import GaussianMixtureInverse
 from retrodict.problems.inverse_kinematics import InverseKinematics
 from retrodict.problems.linear_gaussian import LinearGaussian
 from retrodict.problems.two_moons import TwoMoons
@@ -15,6 +17,9 @@ PROBLEMS: Mapping[str, Callable[[], AbstractJaxProblem]] = MappingProxyType(
         "inverse-kinematics": InverseKinematics,
         "linear-gaussian": LinearGaussian.gaussian_linear,
         "two-moons": TwoMoons,
+        "toy8-all": functools.partial(GaussianMixtureInverse.toy8, "all"),
+        "toy8-some": functools.partial(GaussianMixtureInverse.toy8, "some"),
+        "toy8-none": functools.partial(GaussianMixtureInverse.toy8, "none"),
     }
 )
 

@@ -25,7 +25,7 @@ from retrodict.errors import ConfigurationError
 from retrodict.typing import Array, Float, Key, Scalar
 
 # Clockwise from the upper left.
-_OCTAGON = (
+TOY8_LOCS = (
     (-2.4142, 1.0),
     (-1.0, 2.4142),
     (1.0, 2.4142),
@@ -35,7 +35,14 @@ _OCTAGON = (
     (-1.0, -2.4142),
     (-2.4142, -1.0),
 )
-_LABELS = MappingProxyType({"all": (0, 1, 2, 3, 4, 5, 6, 7), "some": (0, 0, 0, 0, 1, 1, 2, 3)})
+TOY8_SD = 0.2
+TOY8_LABELS: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {
+        "all": (0, 1, 2, 3, 4, 5, 6, 7),
+        "some": (0, 0, 0, 0, 1, 1, 2, 3),
+        "none": (0, 0, 0, 0, 0, 0, 0, 0),
+    }
+)
 
 
 class LabelledMixture(AbstractDistribution):
@@ -44,6 +51,7 @@ class LabelledMixture(AbstractDistribution):
     Args:
         mixture: all components.
         labels: of each component, counted from 0.
+        num_labels: entries of c; one for each label in use if left out.
     """
 
     mixture: Mixture
@@ -51,11 +59,13 @@ class LabelledMixture(AbstractDistribution):
     shape: tuple[int, ...] = eqx.field(static=True)
     cond_shape: tuple[int, ...] = eqx.field(static=True)
 
-    def __init__(self, mixture: Mixture, labels: tuple[int, ...]) -> None:
+    def __init__(
+        self, mixture: Mixture, labels: tuple[int, ...], num_labels: int | None = None
+    ) -> None:
         self.mixture = mixture
         self.labels = labels
         self.shape = mixture.shape
-        self.cond_shape = (max(labels) + 1,)
+        self.cond_shape = (max(labels) + 1 if num_labels is None else num_labels,)
 
     def at(self, condition: Float[Array, " labels"] | None) -> Mixture:
         """The mixture of the components with this label."""
@@ -133,19 +143,19 @@ def toy8(labels: str | None = None) -> Mixture | LabelledMixture:
 
     Args:
         labels: None; "all", each corner its own; "some", 0 0 0 0 1 1 2 3 clockwise from the
-            upper left.
+            upper left; "none", the same for all, so that it tells nothing.
 
     Raises:
         ConfigurationError: any other word.
     """
-    mixture = _normals(np.array(_OCTAGON), 0.2)
+    mixture = _normals(np.array(TOY8_LOCS), TOY8_SD)
     if labels is None:
         return mixture
-    if labels not in _LABELS:
+    if labels not in TOY8_LABELS:
         raise ConfigurationError(
-            f"Unknown labels {labels!r}.", f"Use None, {' or '.join(map(repr, _LABELS))}."
+            f"Unknown labels {labels!r}.", f"Use None, {' or '.join(map(repr, TOY8_LABELS))}."
         )
-    return LabelledMixture(mixture, _LABELS[labels])
+    return LabelledMixture(mixture, TOY8_LABELS[labels])
 
 
 TOY_DENSITIES: Mapping[str, ToyDensity] = MappingProxyType(
