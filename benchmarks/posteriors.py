@@ -1,6 +1,7 @@
-"""How good the posteriors of the default solver are, and what they cost.
+"""How good the posteriors of a solver with its defaults are, and what they cost.
 
     python benchmarks/posteriors.py inverse-kinematics two-moons:10000 linear-gaussian:100000
+    python benchmarks/posteriors.py --solver flow-matching inverse-kinematics
 
 Two moons and linear-Gaussian are judged by C2ST exactly as sbibm defines it, 10,000 draws
 against 10,000: two moons on sbibm's ten reference observations (folder RETRODICT_DATA, by
@@ -28,7 +29,7 @@ from retrodict.diagnostics import (
     resimulation_error,
 )
 from retrodict.problems import get_problem
-from retrodict.solvers import ConditionalFlow
+from retrodict.solvers import SOLVERS, get_solver
 
 DATA = Path(os.environ.get("RETRODICT_DATA", Path(__file__).parents[2] / "shared" / "data"))
 SBIBM = {"two-moons": "two_moons", "linear-gaussian": "gaussian_linear"}
@@ -51,10 +52,10 @@ def exact(task, problem, y, draws, seed):
     return np.asarray(problem.exact_posterior(jax.random.key(seed), np.float32(y), len(draws)))
 
 
-def against_reference(task, num_simulations, seed):
+def against_reference(task, num_simulations, seed, solver):
     problem = get_problem(task)
     started = time.perf_counter()
-    estimator = ConditionalFlow(random_state=seed)
+    estimator = get_solver(solver, random_state=seed)
     estimator.fit_problem(problem, num_simulations=num_simulations)
     fit_seconds = time.perf_counter() - started
     accuracies = []
@@ -64,6 +65,7 @@ def against_reference(task, num_simulations, seed):
         accuracies.append(c2st(truth, ours).accuracy)
     return {
         "task": task,
+        "solver": solver,
         "num_simulations": num_simulations,
         "seed": seed,
         "c2st_mean": float(np.mean(accuracies)),
@@ -73,10 +75,10 @@ def against_reference(task, num_simulations, seed):
     }
 
 
-def inverse_kinematics(num_simulations, seed):
+def inverse_kinematics(num_simulations, seed, solver):
     problem = get_problem("inverse-kinematics")
     started = time.perf_counter()
-    estimator = ConditionalFlow(random_state=seed)
+    estimator = get_solver(solver, random_state=seed)
     estimator.fit_problem(problem, num_simulations=num_simulations)
     fit_seconds = time.perf_counter() - started
     x, y = problem.simulations(jax.random.key(10_000 + seed), 1000)
@@ -90,6 +92,7 @@ def inverse_kinematics(num_simulations, seed):
     resimulation = resimulation_error(simulated.reshape(200, 1000, 2), y[:200])
     return {
         "task": "inverse-kinematics",
+        "solver": solver,
         "num_simulations": num_simulations,
         "seed": seed,
         "mmd2_mean": mismatch.mean,
@@ -105,6 +108,7 @@ def inverse_kinematics(num_simulations, seed):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tasks", nargs="+", help="TASK or TASK:NUM_SIMULATIONS")
+    parser.add_argument("--solver", default="conditional-flow", choices=SOLVERS)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--append", help="add the results to this file, one JSON object per line")
     arguments = parser.parse_args()
@@ -113,9 +117,9 @@ def main():
         num_simulations = int(float(budget)) if budget else DEFAULT_BUDGET.get(name, 10_000)
         for seed in range(arguments.seeds):
             if name == "inverse-kinematics":
-                result = inverse_kinematics(num_simulations, seed)
+                result = inverse_kinematics(num_simulations, seed, arguments.solver)
             else:
-                result = against_reference(name, num_simulations, seed)
+                result = against_reference(name, num_simulations, seed, arguments.solver)
             result["machine"] = f"{platform.machine()}, {os.cpu_count()} cores"
             result["date"] = time.strftime("%Y-%m-%d")
             print(json.dumps(result), flush=True)
