@@ -96,6 +96,23 @@ def test_estimate_is_unbiased_and_agrees_with_the_closed_form(rng):
     assert abs(squared.mean() - expected) < 4 * standard_error
 
 
+@pytest.mark.parametrize("name", FORMULAS)
+@pytest.mark.parametrize("dim", [3, 40])
+def test_biased_estimate_counts_each_point_with_itself(name, dim, rng):
+    kernel, formula = FORMULAS[name]
+    first, second = rng.normal(size=(35, dim)), 0.3 + rng.normal(size=(50, dim))
+
+    def mean_of_all(a, b):
+        return np.mean([formula(np.linalg.norm(x - y)) for x in a for y in b])
+
+    expected = mean_of_all(first, first) + mean_of_all(second, second)
+    expected -= 2 * mean_of_all(first, second)
+    result = mmd(first, second, kernel=kernel, biased=True)
+    assert_allclose(result.squared, expected, rtol=2e-6, atol=4e-7)
+    assert str(result).startswith("Biased")
+    assert_allclose(mmd(first, first, kernel=kernel, biased=True).squared, 0, atol=2e-5)
+
+
 def test_each_observation_is_compared_with_its_own(rng):
     first, second = rng.normal(size=(5, 60, 3)), rng.normal(size=(5, 80, 3)) + 100.0
     second[2] -= 100.0

@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from retrodict import plots
-from retrodict.diagnostics import calibration_error, simulation_based_calibration
+from retrodict.diagnostics import calibration_error, simulation_based_calibration, witness
 from retrodict.dynamics import LogisticMap
 from retrodict.errors import NonFiniteError, ShapeError
 
@@ -46,6 +46,7 @@ PICTURES = {
     "pairs": lambda d, t, v: plots.pairs(d[0], v, truth=t[0], reference=d[1]),
     "resimulation": lambda d, t, v: plots.resimulation(d, t, v),
     "marginals": lambda d, t, v: plots.marginals(d[0], v, truth=t[0], reference=d[1]),
+    "witness": lambda d, t, v: plots.witness(witness(d[0], d[1]), v),
 }
 
 

@@ -11,6 +11,7 @@ from retrodict.diagnostics.mmd import (
     mmd,
     mmd_per_observation,
 )
+from retrodict.diagnostics.permutation_test import MMDTest, mmd_test
 from retrodict.diagnostics.recovery import Recovery, recovery
 from retrodict.diagnostics.resimulation_error import ResimulationError, resimulation_error
 from retrodict.diagnostics.round_trip import RoundTrip, round_trip
@@ -18,6 +19,8 @@ from retrodict.diagnostics.simulation_based_calibration import (
     SimulationBasedCalibration,
     simulation_based_calibration,
 )
+from retrodict.diagnostics.two_samples import TwoSampleTest, two_sample_test
+from retrodict.diagnostics.witness import Witness, witness
 from retrodict.objectives.kernels import (
     AbstractKernel,
     Gaussian,
@@ -33,6 +36,7 @@ __all__ = [
     "ClassifierTwoSampleTest",
     "Gaussian",
     "InverseMultiquadric",
+    "MMDTest",
     "MaximumMeanDiscrepancy",
     "MaximumMeanDiscrepancyPerObservation",
     "PowerInverseMultiquadric",
@@ -42,12 +46,17 @@ __all__ = [
     "ResimulationError",
     "RoundTrip",
     "SimulationBasedCalibration",
+    "TwoSampleTest",
+    "Witness",
     "c2st",
     "calibration_error",
     "mmd",
     "mmd_per_observation",
+    "mmd_test",
     "recovery",
     "resimulation_error",
     "round_trip",
     "simulation_based_calibration",
+    "two_sample_test",
+    "witness",
 ]

@@ -10,28 +10,28 @@ from jaxtyping import Float as NpFloat
 from numpy.typing import ArrayLike
 
 from retrodict.diagnostics.arguments import Json, finite_array
+from retrodict.diagnostics.kernel_sums import centred, row_sums, traced
 from retrodict.errors import ShapeError, TooFewRowsError
 from retrodict.objectives.kernels import AbstractKernel, InverseMultiquadric
-from retrodict.typing import Array, Float, Int, Scalar
-
-BLOCK_ELEMENTS = 2**20  # kernel values alive at once
-MAX_DIM_BY_DIFFERENCES = 32
+from retrodict.typing import Array, Float
 
 
 @dataclass(frozen=True)
 class MaximumMeanDiscrepancy:
-    """Unbiased estimate of the squared maximum mean discrepancy of two samples.
+    """Estimate of the squared maximum mean discrepancy of two samples.
 
     Attributes:
-        squared: MMD^2; unbiased, hence around 0, on either side, for equal distributions.
+        squared: MMD^2; where unbiased, around 0, on either side, for equal distributions.
         kernel: with its bandwidths.
         num_first, num_second: sample sizes.
+        biased: whether each point was compared with itself too.
     """
 
     squared: float
     kernel: AbstractKernel
     num_first: int
     num_second: int
+    biased: bool = False
 
     def __float__(self) -> float:
         return self.squared
@@ -42,29 +42,33 @@ class MaximumMeanDiscrepancy:
             "kernel": self.kernel.label,
             "num_first": self.num_first,
             "num_second": self.num_second,
+            "biased": self.biased,
         }
 
     def __str__(self) -> str:
         return (
-            f"Unbiased MMD^2 {self.squared:.2g} between {self.num_first} and {self.num_second} "
-            f"draws under {self.kernel.label}; compare it with what two exact samples give."
+            f"{_estimate(self.biased)} {self.squared:.2g} between {self.num_first} and "
+            f"{self.num_second} draws under {self.kernel.label}; compare it with what two exact "
+            "samples give."
         )
 
 
 @dataclass(frozen=True)
 class MaximumMeanDiscrepancyPerObservation:
-    """Unbiased MMD^2 of two samples for each of many observations.
+    """MMD^2 of two samples for each of many observations.
 
     Attributes:
         squared: MMD^2 per observation.
         kernel: with its bandwidths.
         num_first, num_second: draws per observation.
+        biased: whether each point was compared with itself too.
     """
 
     squared: NpFloat[np.ndarray, " observations"]
     kernel: AbstractKernel
     num_first: int
     num_second: int
+    biased: bool = False
 
     @property
     def mean(self) -> float:
@@ -85,53 +89,67 @@ class MaximumMeanDiscrepancyPerObservation:
             "num_observations": len(self.squared),
             "num_first": self.num_first,
             "num_second": self.num_second,
+            "biased": self.biased,
         }
 
     def __str__(self) -> str:
         worst = int(np.argmax(self.squared))
         return (
-            f"Unbiased MMD^2 over {len(self.squared)} observations: mean {self.mean:.2g}, median "
-            f"{self.median:.2g}; look first at observation {worst} ({self.squared[worst]:.2g})."
+            f"{_estimate(self.biased)} over {len(self.squared)} observations: mean "
+            f"{self.mean:.2g}, median {self.median:.2g}; look first at observation {worst} "
+            f"({self.squared[worst]:.2g})."
         )
 
 
 def mmd(
-    first: ArrayLike, second: ArrayLike, *, kernel: AbstractKernel | None = None
+    first: ArrayLike,
+    second: ArrayLike,
+    *,
+    kernel: AbstractKernel | None = None,
+    biased: bool = False,
 ) -> MaximumMeanDiscrepancy:
-    """Unbiased squared maximum mean discrepancy of two samples.
+    """Squared maximum mean discrepancy of two samples.
 
-    MMD^2 = mean over i != j of k(x_i, x_j) + mean over i != j of k(y_i, y_j)
-    - 2 mean over i, j of k(x_i, y_j) (Gretton et al. 2012, JMLR 13, eq. 3).
+    MMD^2 = mean of k(x_i, x_j) + mean of k(y_i, y_j) - 2 mean of k(x_i, y_j), the first two over
+    i != j (unbiased; Gretton et al. 2012, JMLR 13, eq. 3) or over all i, j (biased, eq. 5: never
+    negative, and too large by about k(0) (1 / n + 1 / m)).
 
-    Time is quadratic, memory linear: kernel values are made and summed block by block.
-    Points are centred first. Up to 32 dimensions squared distances are sums of squared
-    differences; beyond, |x|^2 + |y|^2 - 2 x.y by matrix product in float32, whose error of about
-    1e-7 (|x|^2 + |y|^2) is far below distances in so many dimensions and is not clipped. The
-    pairs i = j are left out by index, whatever rounding makes of their distance.
+    Time is quadratic, memory linear: kernel values are made and summed block by block, of points
+    centred first, by `objectives.distances.squared_distances`. Pairs i = j are left out by index
+    and, where biased, added as k(0), whatever rounding makes of their distance.
 
     Args:
         first: (draws, dim).
         second: (other_draws, dim); the number of draws may differ.
-        kernel: `InverseMultiquadric()` by default.
+        kernel: `InverseMultiquadric()` by default, whose bandwidths are in units of the data;
+            `Rescaled(InverseMultiquadric())` takes them in units of the median distance.
+        biased: which of the two estimates.
 
     Raises:
         NonFiniteError, ShapeError, TooFewRowsError: arguments that cannot be compared.
     """
     first = finite_array("first", first, ("draws", "dim"))
     second = finite_array("second", second, ("draws", "dim"))
-    result = mmd_per_observation(first[None], second[None], kernel=kernel)
-    return MaximumMeanDiscrepancy(float(result.squared[0]), result.kernel, len(first), len(second))
+    result = mmd_per_observation(first[None], second[None], kernel=kernel, biased=biased)
+    return MaximumMeanDiscrepancy(
+        float(result.squared[0]), result.kernel, len(first), len(second), biased
+    )
 
 
 def mmd_per_observation(
-    first: ArrayLike, second: ArrayLike, *, kernel: AbstractKernel | None = None
+    first: ArrayLike,
+    second: ArrayLike,
+    *,
+    kernel: AbstractKernel | None = None,
+    biased: bool = False,
 ) -> MaximumMeanDiscrepancyPerObservation:
-    """Unbiased MMD^2 (see `mmd`) of two sets of posterior draws for each observation.
+    """MMD^2 (see `mmd`) of two sets of posterior draws for each observation.
 
     Args:
         first: (observations, draws, dim).
         second: (observations, other_draws, dim), e.g. exact draws for the same observations.
         kernel: `InverseMultiquadric()` by default, the same for all observations.
+        biased: as in `mmd`.
 
     Raises:
         NonFiniteError, ShapeError, TooFewRowsError: arguments that cannot be compared.
@@ -147,24 +165,26 @@ def mmd_per_observation(
     n, m, dim = first.shape[1], second.shape[1], first.shape[2]
     if min(n, m) < 2:
         raise TooFewRowsError(
-            f"The unbiased estimate needs at least 2 draws on each side; got {n} and {m}.",
+            f"MMD compares pairs: it needs at least 2 draws on each side; got {n} and {m}.",
             "Draw more.",
         )
     kernel = (kernel or InverseMultiquadric()).fitted(
         first.reshape(-1, dim), second.reshape(-1, dim)
     )
-    centre = (first.mean(axis=1, dtype=float) + second.mean(axis=1, dtype=float))[:, None] / 2
-    # Traced, so that another bandwidth needs no new compilation.
-    traced_kernel = jax.tree.map(lambda value: jnp.asarray(value, dtype=jnp.float32), kernel)
-    row_sums = _row_sums(
-        traced_kernel,
-        jnp.asarray(first - centre, dtype=jnp.float32),
-        jnp.asarray(second - centre, dtype=jnp.float32),
-    )
+    sums = _row_sums(traced(kernel), *centred(first, second))
     # In double precision: the three terms nearly cancel.
-    within_first, within_second, between = (np.asarray(s, dtype=float).sum(1) for s in row_sums)
-    squared = within_first / (n * (n - 1)) + within_second / (m * (m - 1)) - 2 * between / (n * m)
-    return MaximumMeanDiscrepancyPerObservation(squared, kernel, n, m)
+    within_first, within_second, between = (np.asarray(s, dtype=float).sum(1) for s in sums)
+    if biased:
+        diagonal = float(kernel(jnp.zeros((), dtype=jnp.float32)))
+        within = (within_first / n + diagonal) / n + (within_second / m + diagonal) / m
+    else:
+        within = within_first / (n * (n - 1)) + within_second / (m * (m - 1))
+    squared = within - 2 * between / (n * m)
+    return MaximumMeanDiscrepancyPerObservation(squared, kernel, n, m, biased)
+
+
+def _estimate(biased: bool) -> str:
+    return "Biased MMD^2" if biased else "Unbiased MMD^2"
 
 
 @eqx.filter_jit
@@ -184,38 +204,9 @@ def _row_sums(
     ) -> tuple[Float[Array, " draws"], Float[Array, " other_draws"], Float[Array, " draws"]]:
         x, y = pair
         return (
-            _block_sums(kernel, x, x, same=True),
-            _block_sums(kernel, y, y, same=True),
-            _block_sums(kernel, x, y, same=False),
+            row_sums(kernel, x, x, same=True),
+            row_sums(kernel, y, y, same=True),
+            row_sums(kernel, x, y, same=False),
         )
 
     return jax.lax.map(one_observation, (first, second))
-
-
-def _block_sums(
-    kernel: AbstractKernel,
-    rows: Float[Array, "rows dim"],
-    columns: Float[Array, "columns dim"],
-    *,
-    same: bool,
-) -> Float[Array, " rows"]:
-    """Sum over columns of kernel values, for each row, some rows at a time."""
-    indices = jnp.arange(len(columns))
-    squared_norms = (columns**2).sum(axis=1)
-
-    def squared_distances(row: Float[Array, " dim"]) -> Float[Array, " columns"]:
-        if columns.shape[1] <= MAX_DIM_BY_DIFFERENCES:
-            squares = ((columns[:, k] - row[k]) ** 2 for k in range(columns.shape[1]))
-            return sum(squares, jnp.zeros_like(squared_norms))
-        return (row @ row) + squared_norms - 2 * (columns @ row)
-
-    def row_sum(indexed_row: tuple[Int[Array, ""], Float[Array, " dim"]]) -> Scalar:
-        index, row = indexed_row
-        values = kernel(squared_distances(row))
-        return jnp.where(indices == index, 0, values).sum() if same else values.sum()
-
-    return jax.lax.map(
-        row_sum,
-        (jnp.arange(len(rows)), rows),
-        batch_size=max(1, BLOCK_ELEMENTS // len(columns)),
-    )
