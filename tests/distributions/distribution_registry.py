@@ -17,6 +17,7 @@ from retrodict.distributions import (
     Mixture,
     MultivariateNormal,
     Normal,
+    PrecisionNormal,
     StandardNormal,
     StudentT,
     Transformed,
@@ -114,6 +115,10 @@ def case(build, frozen, **settings):
     )
 
 
+# x1 = 1 + .5 e1, x2 = -.5 + .6 (x1 - 1) + 2 e2.
+REGRESSION = np.array([[0.0, 0.0], [0.6, 0.0]])
+OF_REGRESSION = np.array([[0.25, 0.15], [0.15, 0.09 + 4.0]])
+
 DF = np.array([6.0, 9.0])
 
 CONSTRUCTORS: dict[str, Case] = {
@@ -124,6 +129,13 @@ CONSTRUCTORS: dict[str, Case] = {
         logpdf=lambda x, c: stats.multivariate_normal(LOC, COVARIANCE).logpdf(x),
         cdf=lambda x, column, c: stats.norm.cdf(
             x, LOC[column], np.sqrt(COVARIANCE[column, column])
+        ),
+    ),
+    "precision-normal": Case(
+        lambda: PrecisionNormal(LOC, SCALE, REGRESSION),
+        logpdf=lambda x, c: stats.multivariate_normal(LOC, OF_REGRESSION).logpdf(x),
+        cdf=lambda x, column, c: stats.norm.cdf(
+            x, LOC[column], np.sqrt(OF_REGRESSION[column, column])
         ),
     ),
     "uniform": case(
