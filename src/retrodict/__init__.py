@@ -75,7 +75,9 @@ if TYPE_CHECKING:
     )
     from retrodict.solvers import (
         ConditionalFlow as ConditionalFlow,
+        ConditionalVAE as ConditionalVAE,
         FlowMatching as FlowMatching,
+        MixtureDensityNetwork as MixtureDensityNetwork,
         Posterior as Posterior,
     )
     from retrodict.tables import read_table as read_table, write_table as write_table
@@ -126,7 +128,13 @@ _NAMES_OF = {
         "TwoMoons",
         "get_problem",
     ),
-    "solvers": ("ConditionalFlow", "FlowMatching", "Posterior"),
+    "solvers": (
+        "ConditionalFlow",
+        "ConditionalVAE",
+        "FlowMatching",
+        "MixtureDensityNetwork",
+        "Posterior",
+    ),
     "tables": ("read_table", "write_table"),
     "variables": ("Variable",),
 }

@@ -24,7 +24,9 @@ class Saveable(Protocol):
 # Classes are named, not imported: loading a bundle imports only the class it needs.
 _KINDS: dict[str, str] = {
     "ConditionalFlow": "retrodict.solvers:ConditionalFlow",
+    "ConditionalVAE": "retrodict.solvers:ConditionalVAE",
     "FlowMatching": "retrodict.solvers:FlowMatching",
+    "MixtureDensityNetwork": "retrodict.solvers:MixtureDensityNetwork",
 }
 
 

@@ -2,10 +2,13 @@
 
 from retrodict.distributions.base import AbstractDistribution, AbstractGenerator, condition_for
 from retrodict.distributions.conditional import Conditional, num_parameters
+from retrodict.distributions.divergence import normal_kl
+from retrodict.distributions.latent_variable import LatentVariableModel
 from retrodict.distributions.mean_free_normal import MeanFreeNormal
 from retrodict.distributions.mixture import Mixture
 from retrodict.distributions.multivariate_normal import MultivariateNormal
 from retrodict.distributions.normal import Normal, StandardNormal
+from retrodict.distributions.precision_normal import PrecisionNormal
 from retrodict.distributions.student_t import StudentT
 from retrodict.distributions.transformed import Transformed
 from retrodict.distributions.uniform import Uniform
@@ -14,14 +17,17 @@ __all__ = [
     "AbstractDistribution",
     "AbstractGenerator",
     "Conditional",
+    "LatentVariableModel",
     "MeanFreeNormal",
     "Mixture",
     "MultivariateNormal",
     "Normal",
+    "PrecisionNormal",
     "StandardNormal",
     "StudentT",
     "Transformed",
     "Uniform",
     "condition_for",
+    "normal_kl",
     "num_parameters",
 ]

@@ -2,7 +2,9 @@
 
 from retrodict.solvers.base import AbstractSolver
 from retrodict.solvers.conditional_flow import ConditionalFlow
+from retrodict.solvers.conditional_vae import ConditionalVAE
 from retrodict.solvers.flow_matching import FlowMatching
+from retrodict.solvers.mixture_density import MixtureDensityNetwork
 from retrodict.solvers.posterior import Posterior
 from retrodict.solvers.registry import SOLVERS, get_solver
 from retrodict.solvers.sampler import AbstractPosteriorSampler, ScaledDistribution
@@ -16,7 +18,9 @@ __all__ = [
     "AbstractSolver",
     "AbstractTrainedSolver",
     "ConditionalFlow",
+    "ConditionalVAE",
     "FlowMatching",
+    "MixtureDensityNetwork",
     "Posterior",
     "ScaledDistribution",
     "get_solver",

@@ -40,6 +40,37 @@ def default_flow_matching(num_rows: int, **given: Any) -> TrainingConfig:
     return _training(num_rows, num_steps, given, learning_rate=1e-3, ema_decay=0.999)
 
 
+def default_mixture_settings(num_rows: int) -> dict[str, Any]:
+    """Components and width of a mixture density network, by the same reasoning."""
+    return {
+        "num_components": _by_rows(num_rows, 8, 20, 40),
+        "width": _by_rows(num_rows, 64, 128, 256),
+    }
+
+
+def default_mixture_training(num_rows: int, **given: Any) -> TrainingConfig:
+    """Training settings for a mixture density network, with what the user has given instead.
+
+    Components specialise slowly: many steps.
+    """
+    num_steps = _by_rows(num_rows, 2_000, 4_000, 12_000)
+    return _training(num_rows, num_steps, given, learning_rate=2e-3)
+
+
+def default_autoencoder_settings(num_rows: int) -> dict[str, Any]:
+    """Width of the encoder and decoder of a conditional autoencoder."""
+    return {"width": _by_rows(num_rows, 64, 128, 256)}
+
+
+def default_autoencoder_training(num_rows: int, **given: Any) -> TrainingConfig:
+    """Training settings for a conditional autoencoder, with what the user has given instead.
+
+    The bound is estimated from one draw of z, so the weights are averaged, as for flow matching.
+    """
+    num_steps = _by_rows(num_rows, 4_000, 8_000, 12_000)
+    return _training(num_rows, num_steps, given, learning_rate=1e-3, ema_decay=0.999)
+
+
 def _training(
     num_rows: int, num_steps: int, given: dict[str, Any], **settings: Any
 ) -> TrainingConfig:

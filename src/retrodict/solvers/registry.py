@@ -6,11 +6,15 @@ from typing import Any
 from retrodict.errors import ConfigurationError
 from retrodict.solvers.base import AbstractSolver
 from retrodict.solvers.conditional_flow import ConditionalFlow
+from retrodict.solvers.conditional_vae import ConditionalVAE
 from retrodict.solvers.flow_matching import FlowMatching
+from retrodict.solvers.mixture_density import MixtureDensityNetwork
 
 SOLVERS: dict[str, type[AbstractSolver]] = {
     "conditional-flow": ConditionalFlow,
+    "conditional-vae": ConditionalVAE,
     "flow-matching": FlowMatching,
+    "mixture-density": MixtureDensityNetwork,
 }
 
 
