@@ -21,6 +21,7 @@
     │       └── CheckpointMismatchError     written by another run
     ├── NotFittedError (also scikit-learn's)   `fit` has not been called
     ├── CapabilityError             asked of a problem what it cannot give
+    ├── RefinementError             the draws of a refined posterior cannot be relied on
     ├── BundleError
     │   ├── BundleNotFoundError     not a bundle at all
     │   ├── BundleCorruptedError    truncated, damaged or edited by hand
@@ -128,6 +129,10 @@ class CapabilityError(RetrodictError):
     """Asked of a problem or model what it cannot give."""
 
 
+class RefinementError(RetrodictError):
+    """The draws of a refined posterior cannot be relied on."""
+
+
 class BundleError(RetrodictError):
     """A saved model cannot be loaded."""
 
@@ -162,3 +167,11 @@ class RetrodictWarning(UserWarning):
 
 class OutsideTrainingRangeWarning(RetrodictWarning):
     """An observation lies outside what the model was trained on."""
+
+
+class UnreliableChainsWarning(RetrodictWarning):
+    """Markov chains do not agree with each other, or could not follow the posterior."""
+
+
+class NotConvergedWarning(RetrodictWarning):
+    """Some of many numerical searches were given up before they converged."""
