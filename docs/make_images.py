@@ -1,6 +1,6 @@
 """Draws the pictures of the documentation.
 
-python docs/make_images.py                              those of docs/why-the-inverse-exists.md
+python docs/make_images.py                              those of the pages in docs/
 python docs/make_images.py runs/inverse-kinematics      that of the README, from a finished run
 """
 
@@ -13,8 +13,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import retrodict
+from retrodict.diagnostics import Gaussian, witness
 from retrodict.dynamics import CircleMap, LogisticMap
-from retrodict.plots import cobweb
+from retrodict.plots import cobweb, witness as witness_picture
 from retrodict.plots.style import BLUE, MUTED, VERMILION, style_context
 
 IMAGES = Path(__file__).parent / "images"
@@ -70,8 +71,31 @@ def why_the_inverse_exists() -> dict[str, Figure]:
     }
 
 
+def two_samples() -> dict[str, Figure]:
+    """The pairs of samples of docs/two-samples.md, and where they differ."""
+    rng = np.random.default_rng(0)
+    normal = rng.normal(size=(200, 2))
+    correlated = rng.multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], size=200)
+    laplace = rng.laplace(size=(2000, 1)) / np.sqrt(2)
+    columns = [retrodict.Variable("x1"), retrodict.Variable("x2")]
+    return {
+        "witness-correlation": witness_picture(
+            witness(normal, correlated),
+            columns,
+            first_label="independent",
+            second_label="correlated",
+        ),
+        "witness-laplace": witness_picture(
+            witness(rng.normal(size=(2000, 1)), laplace, kernel=Gaussian(0.4)),
+            columns[:1],
+            first_label="normal",
+            second_label="Laplace",
+        ),
+    }
+
+
 def main(runs: list[str]) -> None:
-    figures = why_the_inverse_exists()
+    figures = why_the_inverse_exists() | two_samples()
     if runs:
         figures = {"inverse-kinematics": inverse_kinematics(runs[0])}
     for name, figure in figures.items():
