@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         bijections as bijections,
         bundle as bundle,
         cli as cli,
+        comparison as comparison,
         density as density,
         diagnostics as diagnostics,
         distributions as distributions,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         variables as variables,
     )
     from retrodict.bundle import load as load, save as save
+    from retrodict.comparison import Comparison as Comparison, compare as compare
     from retrodict.errors import (
         BundleCorruptedError as BundleCorruptedError,
         BundleError as BundleError,
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
         DataError as DataError,
         DivergenceError as DivergenceError,
         NonFiniteError as NonFiniteError,
+        NotConvergedWarning as NotConvergedWarning,
         NotFittedError as NotFittedError,
         NotNumericError as NotNumericError,
         OutOfBoundsError as OutOfBoundsError,
@@ -65,8 +68,10 @@ if TYPE_CHECKING:
         TableFormatError as TableFormatError,
         TooFewRowsError as TooFewRowsError,
         TrainingError as TrainingError,
+        UnreliableChainsWarning as UnreliableChainsWarning,
     )
     from retrodict.problems import (
+        GaussianMixtureInverse as GaussianMixtureInverse,
         InverseKinematics as InverseKinematics,
         LinearGaussian as LinearGaussian,
         SimulatorProblem as SimulatorProblem,
@@ -74,11 +79,15 @@ if TYPE_CHECKING:
         get_problem as get_problem,
     )
     from retrodict.solvers import (
+        MCMC as MCMC,
         ConditionalFlow as ConditionalFlow,
         ConditionalVAE as ConditionalVAE,
         FlowMatching as FlowMatching,
+        GradientInversion as GradientInversion,
+        InvertibleNetwork as InvertibleNetwork,
         MixtureDensityNetwork as MixtureDensityNetwork,
         Posterior as Posterior,
+        RejectionABC as RejectionABC,
     )
     from retrodict.tables import read_table as read_table, write_table as write_table
     from retrodict.variables import Variable as Variable
@@ -89,6 +98,7 @@ use_cpu_cores()
 
 _NAMES_OF = {
     "bundle": ("load", "save"),
+    "comparison": ("Comparison", "compare"),
     "errors": (
         "BundleCorruptedError",
         "BundleError",
@@ -106,6 +116,7 @@ _NAMES_OF = {
         "DataError",
         "DivergenceError",
         "NonFiniteError",
+        "NotConvergedWarning",
         "NotFittedError",
         "NotNumericError",
         "OutOfBoundsError",
@@ -120,8 +131,10 @@ _NAMES_OF = {
         "TableFormatError",
         "TooFewRowsError",
         "TrainingError",
+        "UnreliableChainsWarning",
     ),
     "problems": (
+        "GaussianMixtureInverse",
         "InverseKinematics",
         "LinearGaussian",
         "SimulatorProblem",
@@ -132,8 +145,12 @@ _NAMES_OF = {
         "ConditionalFlow",
         "ConditionalVAE",
         "FlowMatching",
+        "GradientInversion",
+        "InvertibleNetwork",
+        "MCMC",
         "MixtureDensityNetwork",
         "Posterior",
+        "RejectionABC",
     ),
     "tables": ("read_table", "write_table"),
     "variables": ("Variable",),
@@ -142,6 +159,7 @@ _LAYERS = (
     "bijections",
     "bundle",
     "cli",
+    "comparison",
     "density",
     "diagnostics",
     "distributions",

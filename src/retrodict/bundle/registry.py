@@ -27,6 +27,9 @@ _KINDS: dict[str, str] = {
     "ConditionalVAE": "retrodict.solvers:ConditionalVAE",
     "FlowMatching": "retrodict.solvers:FlowMatching",
     "MixtureDensityNetwork": "retrodict.solvers:MixtureDensityNetwork",
+    "GradientInversion": "retrodict.solvers:GradientInversion",
+    "RejectionABC": "retrodict.solvers:RejectionABC",
+    "InvertibleNetwork": "retrodict.solvers:InvertibleNetwork",
 }
 
 

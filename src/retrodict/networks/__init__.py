@@ -2,6 +2,7 @@
 
 from retrodict.networks.convolutional import ConvolutionalNetwork
 from retrodict.networks.equivariant import EquivariantVectorField
+from retrodict.networks.forward_network import ForwardNetwork
 from retrodict.networks.lipschitz import (
     CONTRACTIVE_ACTIVATIONS,
     ContractiveMap,
@@ -21,6 +22,7 @@ __all__ = [
     "ContractiveMap",
     "ConvolutionalNetwork",
     "EquivariantVectorField",
+    "ForwardNetwork",
     "LipschitzMLP",
     "MaskedMLP",
     "ResidualMLP",

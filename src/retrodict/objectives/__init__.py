@@ -1,5 +1,6 @@
 """Objectives: pure losses of a model on a batch, `loss(model, batch, key) -> scalar`."""
 
+from retrodict.objectives.bidirectional import BidirectionalLoss, bidirectional_likelihood
 from retrodict.objectives.elbo import NegativeELBO, elbo, importance_weighted_bound
 from retrodict.objectives.flow_matching import FlowMatchingLoss, flow_matching
 from retrodict.objectives.kernels import (
@@ -13,10 +14,14 @@ from retrodict.objectives.kernels import (
 from retrodict.objectives.likelihood import negative_log_likelihood
 from retrodict.objectives.maximum_entropy import AugmentedLagrangian, Draw, draw_key
 from retrodict.objectives.mmd import mmd_squared
+from retrodict.objectives.regression import mean_squared_error
+from retrodict.objectives.scheduled import AbstractScheduledLoss
 
 __all__ = [
     "AbstractKernel",
+    "AbstractScheduledLoss",
     "AugmentedLagrangian",
+    "BidirectionalLoss",
     "Draw",
     "FlowMatchingLoss",
     "Gaussian",
@@ -25,10 +30,12 @@ __all__ = [
     "PowerInverseMultiquadric",
     "RationalQuadratic",
     "Rescaled",
+    "bidirectional_likelihood",
     "draw_key",
     "elbo",
     "flow_matching",
     "importance_weighted_bound",
+    "mean_squared_error",
     "mmd_squared",
     "negative_log_likelihood",
 ]

@@ -26,8 +26,11 @@ def default_training(num_rows: int, **given: Any) -> TrainingConfig:
 
 
 def default_velocity_settings(num_rows: int) -> dict[str, Any]:
-    """Width of the velocity of a continuous flow, by the same reasoning."""
-    return {"width": _by_rows(num_rows, 64, 128, 128)}
+    """Width of the velocity of a continuous flow, by the same reasoning, and its tolerance.
+
+    A smaller tolerance changes no draw by more than the error of the velocity itself.
+    """
+    return {"width": _by_rows(num_rows, 64, 128, 128), "rtol": 1e-4, "atol": 1e-4}
 
 
 def default_flow_matching(num_rows: int, **given: Any) -> TrainingConfig:
@@ -37,7 +40,7 @@ def default_flow_matching(num_rows: int, **given: Any) -> TrainingConfig:
     steps than maximum likelihood takes.
     """
     num_steps = _by_rows(num_rows, 4_000, 8_000, 16_000)
-    return _training(num_rows, num_steps, given, learning_rate=1e-3, ema_decay=0.999)
+    return _training(num_rows, num_steps, given, learning_rate=5e-3, ema_decay=0.999)
 
 
 def default_mixture_settings(num_rows: int) -> dict[str, Any]:
@@ -69,6 +72,34 @@ def default_autoencoder_training(num_rows: int, **given: Any) -> TrainingConfig:
     """
     num_steps = _by_rows(num_rows, 4_000, 8_000, 12_000)
     return _training(num_rows, num_steps, given, learning_rate=1e-3, ema_decay=0.999)
+
+
+def default_forward_settings(num_rows: int) -> dict[str, Any]:
+    """Width of a network that predicts effects from causes."""
+    return {"width": _by_rows(num_rows, 64, 64, 128)}
+
+
+def default_forward_training(num_rows: int, **given: Any) -> TrainingConfig:
+    """Training settings for a regression of effects on causes, with what the user has given."""
+    num_steps = _by_rows(num_rows, 2_000, 4_000, 8_000)
+    return _training(num_rows, num_steps, given, learning_rate=3e-3)
+
+
+def default_bidirectional(
+    num_rows: int, *, by_likelihood: bool, **given: Any
+) -> TrainingConfig:
+    """Training settings for an invertible network, with what the user has given in their place.
+
+    Batch, rates and decay are those published with the bidirectional losses (Ardizzone et al.
+    2019); maximum likelihood takes the steps of any other flow.
+    """
+    if by_likelihood:
+        return default_training(num_rows, **given)
+    published = {"batch_size": 500, "learning_rate": 1e-3, "betas": (0.9, 0.95)}
+    given = published | {name: value for name, value in given.items() if value is not None}
+    settings = {"weight_decay": 1e-5} | given
+    num_steps = _by_rows(num_rows, 4_000, 8_000, 8_000)
+    return _training(num_rows, num_steps, settings)
 
 
 def _training(

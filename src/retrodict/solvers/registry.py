@@ -8,13 +8,21 @@ from retrodict.solvers.base import AbstractSolver
 from retrodict.solvers.conditional_flow import ConditionalFlow
 from retrodict.solvers.conditional_vae import ConditionalVAE
 from retrodict.solvers.flow_matching import FlowMatching
+from retrodict.solvers.gradient_inversion import GradientInversion
+from retrodict.solvers.invertible_network import InvertibleNetwork
+from retrodict.solvers.mcmc import MCMC
 from retrodict.solvers.mixture_density import MixtureDensityNetwork
+from retrodict.solvers.rejection_abc import RejectionABC
 
 SOLVERS: dict[str, type[AbstractSolver]] = {
     "conditional-flow": ConditionalFlow,
     "conditional-vae": ConditionalVAE,
     "flow-matching": FlowMatching,
+    "inn": InvertibleNetwork,
     "mixture-density": MixtureDensityNetwork,
+    "gradient-inversion": GradientInversion,
+    "abc": RejectionABC,
+    "mcmc": MCMC,
 }
 
 

@@ -76,6 +76,12 @@ class Scaling(eqx.Module):
             u, c, log_det = _forward(self, jnp.asarray(x), jnp.asarray(y))
             return np.asarray(u), np.asarray(c), np.asarray(log_det)
 
+    def whiten(self, x: Float[np.ndarray, "rows dim"]) -> Float[np.ndarray, "rows dim"]:
+        """u of each row of spread values x~, of a scaling that was fitted without regression."""
+        # Such a u does not depend on y, so that any y serves.
+        anywhere = np.zeros((len(x), len(self.y_lower))) + self.y_lower
+        return self.forward(x, anywhere)[0]
+
     def condition(self, y: Float[np.ndarray, "rows cond"]) -> Float[np.ndarray, "rows cond"]:
         """c of each row."""
         with jax.enable_x64(True):

@@ -10,6 +10,7 @@ from jaxtyping import Float, PyTree
 from sklearn.metrics import r2_score
 
 from retrodict.blocks import in_blocks
+from retrodict.errors import ConstantColumnError, ShapeError
 from retrodict.solvers.trained import AbstractTrainedSolver
 from retrodict.tables import as_matrix
 from retrodict.typing import Array
@@ -45,9 +46,7 @@ class AbstractForwardSolver(AbstractTrainedSolver):
         matrix = as_matrix(x, "x", self.parameters_)
         rng = np.random.default_rng(self.random_state)
         spread = self._scaling.point_masses.spread(matrix.values, rng)
-        # Without regression u does not depend on y, so that any y serves.
-        anywhere = np.zeros((len(spread), len(self.observables_))) + self._scaling.y_lower
-        u, _, _ = self._scaling.forward(spread, anywhere)
+        u = self._scaling.whiten(spread)
         c = in_blocks(
             lambda rows: _forward_rows(type(self)._forward, self._model, rows), u.astype(np.float32)
         )
@@ -57,10 +56,32 @@ class AbstractForwardSolver(AbstractTrainedSolver):
         return y
 
     def score(self, x: Any, y: Any) -> float:
-        """R^2 of `predict(x)`, the mean over the observables."""
+        """R^2 of `predict(x)`, the mean over the observables that vary in `y`.
+
+        Args:
+            x: causes, as in `predict`.
+            y: their true effects.
+
+        Raises:
+            ShapeError: different numbers of rows.
+            ConstantColumnError: no observable varies, so that there is nothing to explain.
+        """
         self._require_fitted()
         truth = as_matrix(y, "y", self.observables_).values
-        return float(r2_score(truth, np.asarray(self.predict(x))))
+        predicted = np.asarray(self.predict(x))
+        if len(truth) != len(predicted):
+            raise ShapeError(
+                f"`x` and `y` must have one row per pair; got {len(predicted)} rows of `x` and "
+                f"{len(truth)} of `y`.",
+                "Take both from the same table.",
+            )
+        varies = np.ptp(truth, axis=0) > 0
+        if not varies.any():
+            raise ConstantColumnError(
+                "R^2 compares with the variance of the observables; none varies in `y`.",
+                "Give rows with different effects.",
+            )
+        return float(r2_score(truth[:, varies], predicted[:, varies]))
 
 
 @eqx.filter_jit
