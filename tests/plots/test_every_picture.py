@@ -30,7 +30,13 @@ def history():
     )
 
 
+def arms_of(draws):
+    steps = np.stack([np.cos(draws[..., :1]), np.sin(draws[..., :1])], axis=-1)
+    return np.cumsum(np.repeat(steps, 3, axis=1), axis=1)
+
+
 PICTURES = {
+    "arms": lambda d, t, v: plots.arms({"one": arms_of(d[0]), "other": arms_of(d[1])}, [1, 1]),
     "training_curve": lambda d, t, v: plots.training_curve(history()),
     "calibration_curve": lambda d, t, v: plots.calibration_curve(
         calibration_error(d, t, names=[x.name for x in v])
@@ -44,6 +50,10 @@ PICTURES = {
     ),
     "recovery": lambda d, t, v: plots.recovery(d, t, v),
     "pairs": lambda d, t, v: plots.pairs(d[0], v, truth=t[0], reference=d[1]),
+    "posterior_multiples": lambda d, t, v: plots.posterior_multiples(
+        {"one": d[0], "other": d[1]}, v, reference=d[0]
+    ),
+    "trade_off": lambda d, t, v: plots.trade_off([1, 20, 30], [0.1, -1e-5, 0.101], ["a", "b", "c"]),
     "resimulation": lambda d, t, v: plots.resimulation(d, t, v),
     "marginals": lambda d, t, v: plots.marginals(d[0], v, truth=t[0], reference=d[1]),
     "witness": lambda d, t, v: plots.witness(witness(d[0], d[1]), v),

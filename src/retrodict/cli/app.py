@@ -13,6 +13,7 @@ from retrodict import __version__
 from retrodict.cli import (
     EXIT_INTERRUPTED,
     check,
+    compare,
     compilation_cache,
     fit,
     problems,
@@ -74,6 +75,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "sample": sample.sample,
     "check": check.check,
     "report": report.report,
+    "compare": compare.compare,
 }
 for _name, _command in _COMMANDS.items():
     app.command(_name, help=_help_of(_command))(_command)

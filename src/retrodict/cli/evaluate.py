@@ -1,66 +1,31 @@
 """What held-out data say about a trained model: the one place where a run is judged."""
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from retrodict.comparison.against_problem import (
+    AgainstProblem,
+    HeldOut,
+    against_problem,
+    posterior_draws,
+)
 from retrodict.diagnostics import (
     CalibrationError,
-    MaximumMeanDiscrepancyPerObservation,
     Recovery,
-    ResimulationError,
     RoundTrip,
     SimulationBasedCalibration,
     calibration_error,
-    mmd_per_observation,
     recovery,
-    resimulation_error,
     simulation_based_calibration,
 )
-from retrodict.errors import OutsideTrainingRangeWarning
-from retrodict.problems.base import AbstractProblem, AbstractReferencePosterior
+from retrodict.problems.base import AbstractProblem
 from retrodict.solvers import AbstractTrainedSolver
 from retrodict.variables import Variable, names_of
 
 NUM_DRAWS = 300
-NUM_COMPARED = 200
-NUM_COMPARED_DRAWS = 1000
-NUM_RESIMULATED_DRAWS = 100
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """Pairs that training has never seen.
-
-    Attributes:
-        x: true causes.
-        y: what was observed.
-    """
-
-    x: Float[np.ndarray, "rows dim"]
-    y: Float[np.ndarray, "rows cond"]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Posterior against the problem it was learned from, for the first held-out observations.
-
-    Attributes:
-        draws: of the model.
-        exact: draws from the exact posterior; None where the problem has none.
-        mismatch: how far the two are apart.
-        resimulated: what the draws simulate, fewer draws than in `draws`.
-        resimulation: how far that is from what was observed.
-    """
-
-    draws: Float[np.ndarray, "observations draws dim"]
-    exact: Float[np.ndarray, "observations draws dim"] | None
-    mismatch: MaximumMeanDiscrepancyPerObservation | None
-    resimulated: Float[np.ndarray, "observations fewer_draws cond"]
-    resimulation: ResimulationError
 
 
 @dataclass(frozen=True)
@@ -85,7 +50,7 @@ class Evaluation:
     ranks: SimulationBasedCalibration
     recovery: Recovery
     round_trip: RoundTrip | None
-    comparison: Comparison | None
+    comparison: AgainstProblem | None
 
     @property
     def passed(self) -> bool:
@@ -169,40 +134,5 @@ def evaluate(
         round_trip=estimator.round_trip(draws[:, 0], held_out.y, random_state=seed)
         if estimator.has_round_trip
         else None,
-        comparison=None if problem is None else _compare(estimator, held_out, problem, seed),
-    )
-
-
-def posterior_draws(
-    estimator: AbstractTrainedSolver, y: Float[np.ndarray, "rows cond"], num_draws: int, seed: int
-) -> Float[np.ndarray, "rows draws dim"]:
-    """Draws from the posterior of each row of `y`."""
-    with warnings.catch_warnings():
-        # These come from where the training data came; a few lie beyond it by chance.
-        warnings.simplefilter("ignore", OutsideTrainingRangeWarning)
-        posterior = estimator.retrodict(y)
-    return np.asarray(posterior.sample(num_draws, random_state=seed))
-
-
-def _compare(
-    estimator: AbstractTrainedSolver, held_out: HeldOut, problem: AbstractProblem, seed: int
-) -> Comparison:
-    import jax
-
-    y = held_out.y[:NUM_COMPARED]
-    draws = posterior_draws(estimator, y, NUM_COMPARED_DRAWS, seed + 1)
-    key_exact, key_again = jax.random.split(jax.random.key(seed))
-    again = draws[:, :NUM_RESIMULATED_DRAWS]
-    simulated = problem.simulate_rows(key_again, again.reshape(-1, again.shape[-1]))
-    resimulated = simulated.reshape(*again.shape[:2], -1)
-    exact = mismatch = None
-    if isinstance(problem, AbstractReferencePosterior):
-        exact = problem.exact_posterior_rows(key_exact, y, NUM_COMPARED_DRAWS)
-        mismatch = mmd_per_observation(draws, exact)
-    return Comparison(
-        draws=draws,
-        exact=exact,
-        mismatch=mismatch,
-        resimulated=resimulated,
-        resimulation=resimulation_error(resimulated, y),
+        comparison=None if problem is None else against_problem(estimator, held_out, problem, seed),
     )

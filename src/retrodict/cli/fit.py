@@ -78,9 +78,9 @@ def fit(
     """
     import numpy as np
 
-    from retrodict.cli.evaluate import HeldOut
     from retrodict.cli.job import Job, carry_out
     from retrodict.cli.trainable import get_trainable
+    from retrodict.comparison.against_problem import HeldOut
     from retrodict.solvers import AbstractTrainedSolver
     from retrodict.tables import as_matrix, parse_names_and_units, read_table, select_columns
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from retrodict.cli.evaluate import HeldOut
 from retrodict.cli.run_folder import RunFolder
+from retrodict.comparison.against_problem import HeldOut
 from retrodict.errors import BundleCorruptedError
 from retrodict.solvers import AbstractTrainedSolver
 from retrodict.tables import read_table, write_table

@@ -12,10 +12,11 @@ import typer
 
 from retrodict.cli import EXIT_INTERRUPTED, run_folder
 from retrodict.cli.console import answer, say, to_json
-from retrodict.cli.evaluate import Evaluation, HeldOut
+from retrodict.cli.evaluate import Evaluation
 from retrodict.cli.interrupts import postponed_interrupts
 from retrodict.cli.run_folder import Record, RunFolder, State
 from retrodict.cli.typed import command
+from retrodict.comparison.against_problem import HeldOut
 from retrodict.problems.base import AbstractProblem
 from retrodict.solvers import AbstractTrainedSolver
 from retrodict.training.progress import Progress

@@ -1,4 +1,4 @@
-"""Options that `run` and `fit` have in common."""
+"""Options that several commands have in common."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +15,10 @@ Resume = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Of everything random.", min=0)]
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+NumSimulations = Annotated[int, typer.Option("--num-simulations", "-n", help="To train on.", min=1)]
+NumHeldOut = Annotated[
+    int, typer.Option("--num-held-out", help="Further simulations, to check with.", min=20)
+]
 Solver = Annotated[
     str,
     typer.Option("--solver", help="How the posterior is learned.", metavar="NAME"),

@@ -3,8 +3,9 @@
 import platform
 from typing import Any
 
-from retrodict.cli.evaluate import NUM_COMPARED, Evaluation
+from retrodict.cli.evaluate import Evaluation
 from retrodict.cli.run_folder import Record, RunFolder
+from retrodict.comparison.against_problem import NUM_COMPARED
 from retrodict.diagnostics import recovery
 from retrodict.problems.base import AbstractProblem
 from retrodict.report import ReportContent

@@ -15,12 +15,8 @@ def run(
             help="Name, as `retrodict problems` lists it.", metavar="PROBLEM", show_default=False
         ),
     ],
-    num_simulations: Annotated[
-        int, typer.Option("--num-simulations", "-n", help="To train on.", min=1)
-    ] = 100_000,
-    num_held_out: Annotated[
-        int, typer.Option("--num-held-out", help="Further simulations, to check with.", min=20)
-    ] = 2000,
+    num_simulations: options.NumSimulations = 100_000,
+    num_held_out: options.NumHeldOut = 2000,
     output: options.Output = None,
     seed: options.Seed = 0,
     solver: options.Solver = "conditional-flow",
@@ -44,12 +40,10 @@ def run(
       retrodict run two-moons -n 10000 --output runs/moons
       retrodict run two-moons -n 10000 --output runs/moons --resume
     """
-    import jax
-
     from retrodict.cli.console import say
-    from retrodict.cli.evaluate import HeldOut
     from retrodict.cli.job import Job, carry_out
     from retrodict.cli.trainable import get_trainable
+    from retrodict.comparison.against_problem import held_out_pairs
     from retrodict.problems import get_problem
     from retrodict.solvers import AbstractTrainedSolver
 
@@ -63,13 +57,6 @@ def run(
         patience=patience,
     )
     estimator = get_trainable(solver, random_state=seed, **model_settings)
-
-    def held_out() -> HeldOut:
-        # Folded in, so that these differ from what training draws from the same seed.
-        key = jax.random.fold_in(jax.random.key(seed), 0x0DD)
-        x, y = chosen.simulations(key, num_held_out)
-        # In double precision, as they will be read back.
-        return HeldOut(x.astype(float), y.astype(float))
 
     def train(progress: Any, checkpoint: Path) -> AbstractTrainedSolver:
         say(f"simulating {problem} {num_simulations:,} times")
@@ -88,7 +75,7 @@ def run(
         },
         estimator=estimator,
         train=train,
-        held_out=held_out,
+        held_out=lambda: held_out_pairs(chosen, num_held_out, seed),
         problem=chosen,
     )
     carry_out(

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retrodict.bundle import load
-from retrodict.cli.evaluate import HeldOut
 from retrodict.cli.held_out import read_held_out
 from retrodict.cli.run_folder import Record, RunFolder
+from retrodict.comparison.against_problem import HeldOut
 from retrodict.problems import get_problem
 from retrodict.problems.base import AbstractProblem
 from retrodict.solvers import AbstractTrainedSolver

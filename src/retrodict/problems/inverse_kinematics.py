@@ -73,6 +73,14 @@ class InverseKinematics(AbstractJaxProblem, AbstractReferencePosterior):
         angles = jnp.cumsum(x[1:])
         return jnp.stack([lengths @ jnp.cos(angles), x[0] + lengths @ jnp.sin(angles)])
 
+    def arm(self, x: Float[np.ndarray, "*rows 4"]) -> Float[np.ndarray, "*rows 4 2"]:
+        """Where base, joints and hand are in the plane, in lengths of the last segment."""
+        angles = np.cumsum(x[..., 1:], axis=-1)
+        segments = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+        segments = segments * np.asarray(_LENGTHS)[:, None]
+        base = np.stack([np.zeros_like(x[..., :1]), x[..., :1]], axis=-1)
+        return np.cumsum(np.concatenate([base, segments], axis=-2), axis=-2)
+
     def exact_posterior(
         self, key: Key, y: Float[Array, "2"], num_draws: int
     ) -> Float[Array, "{num_draws} 4"]:

@@ -18,7 +18,7 @@ from retrodict.report.verdict import verdict_of
 from retrodict.tables.atomic import atomic_file, refuse_existing
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    from jinja2 import Environment
     from markupsafe import Markup
 
 
@@ -33,17 +33,21 @@ def render(content: ReportContent) -> str:
     """
     figures = figures_of(content)
     pictures = dict(zip(figures, embed(list(figures.values())), strict=True))
-    return _template().render(
-        content=content,
-        verdict=verdict_of(content),
-        tiles=tiles_of(content),
-        numbers=numbers_of(content),
-        per_parameter=per_parameter(content),
-        parameters=variables_table("Hidden causes x (parameters)", content.parameters),
-        observables=variables_table("Observed effects y (observables)", content.observables),
-        shown=[shown_observation(content, i) for i in range(len(content.shown[:MAX_SHOWN]))],
-        num_left_out=max(0, len(content.shown) - MAX_SHOWN),
-        pictures=pictures,
+    return (
+        environment()
+        .get_template("report.html")
+        .render(
+            content=content,
+            verdict=verdict_of(content),
+            tiles=tiles_of(content),
+            numbers=numbers_of(content),
+            per_parameter=per_parameter(content),
+            parameters=variables_table("Hidden causes x (parameters)", content.parameters),
+            observables=variables_table("Observed effects y (observables)", content.observables),
+            shown=[shown_observation(content, i) for i in range(len(content.shown[:MAX_SHOWN]))],
+            num_left_out=max(0, len(content.shown) - MAX_SHOWN),
+            pictures=pictures,
+        )
     )
 
 
@@ -79,15 +83,21 @@ def write(content: ReportContent, path: str | Path, force: bool = False) -> Path
     return target
 
 
-def _template() -> "Template":
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+def environment(package: str = "retrodict.report") -> "Environment":
+    """Where pages come from: the templates of `package`, and those of the report.
 
-    environment = Environment(
-        loader=PackageLoader("retrodict.report", "templates"),
+    Args:
+        package: whose folder `templates` is searched first.
+    """
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+    own = [] if package == "retrodict.report" else [PackageLoader(package, "templates")]
+    pages = Environment(
+        loader=ChoiceLoader([*own, PackageLoader("retrodict.report", "templates")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["prose"] = prose
-    return environment.get_template("report.html")
+    pages.filters["prose"] = prose
+    return pages

@@ -1,0 +1,109 @@
+"""A posterior against the problem it was learned from: the same numbers wherever they appear."""
+
+import warnings
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from retrodict.diagnostics import (
+    MaximumMeanDiscrepancyPerObservation,
+    ResimulationError,
+    mmd_per_observation,
+    resimulation_error,
+)
+from retrodict.errors import OutsideTrainingRangeWarning
+from retrodict.problems.base import AbstractProblem, AbstractReferencePosterior
+from retrodict.solvers.base import AbstractSolver
+
+NUM_COMPARED = 200
+NUM_COMPARED_DRAWS = 1000
+NUM_RESIMULATED_DRAWS = 100
+_HELD_OUT = 0x0DD
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Pairs that training has never seen.
+
+    Attributes:
+        x: true causes.
+        y: what was observed.
+    """
+
+    x: Float[np.ndarray, "rows dim"]
+    y: Float[np.ndarray, "rows cond"]
+
+
+@dataclass(frozen=True)
+class AgainstProblem:
+    """Posterior against the problem it was learned from, for the first held-out observations.
+
+    Attributes:
+        draws: of the model.
+        exact: draws from the exact posterior; None where the problem has none.
+        mismatch: how far the two are apart.
+        resimulated: what the draws simulate, fewer draws than in `draws`.
+        resimulation: how far that is from what was observed.
+    """
+
+    draws: Float[np.ndarray, "observations draws dim"]
+    exact: Float[np.ndarray, "observations draws dim"] | None
+    mismatch: MaximumMeanDiscrepancyPerObservation | None
+    resimulated: Float[np.ndarray, "observations fewer_draws cond"]
+    resimulation: ResimulationError
+
+
+def held_out_pairs(problem: AbstractProblem, num: int, seed: int) -> HeldOut:
+    """Simulations for the check, none of those that training draws from the same seed.
+
+    Args:
+        problem: prior and simulator.
+        num: how many.
+        seed: of the run that is checked.
+    """
+    x, y = problem.simulations(jax.random.fold_in(jax.random.key(seed), _HELD_OUT), num)
+    # In double precision, as they would be read back from a file.
+    return HeldOut(x.astype(float), y.astype(float))
+
+
+def posterior_draws(
+    estimator: AbstractSolver, y: Float[np.ndarray, "rows cond"], num_draws: int, seed: int
+) -> Float[np.ndarray, "rows draws dim"]:
+    """Draws from the posterior of each row of `y`."""
+    with warnings.catch_warnings():
+        # These come from where the training data came; a few lie beyond it by chance.
+        warnings.simplefilter("ignore", OutsideTrainingRangeWarning)
+        posterior = estimator.retrodict(y)
+    return np.asarray(posterior.sample(num_draws, random_state=seed))
+
+
+def against_problem(
+    estimator: AbstractSolver, held_out: HeldOut, problem: AbstractProblem, seed: int
+) -> AgainstProblem:
+    """Compare the posteriors of the first held-out observations with what the problem knows.
+
+    Args:
+        estimator: fitted.
+        held_out: pairs; the first 200 are used, with 1,000 draws each.
+        problem: the simulator, and the exact posterior where there is one.
+        seed: of all draws.
+    """
+    y = held_out.y[:NUM_COMPARED]
+    draws = posterior_draws(estimator, y, NUM_COMPARED_DRAWS, seed + 1)
+    key_exact, key_again = jax.random.split(jax.random.key(seed))
+    again = draws[:, :NUM_RESIMULATED_DRAWS]
+    simulated = problem.simulate_rows(key_again, again.reshape(-1, again.shape[-1]))
+    resimulated = simulated.reshape(*again.shape[:2], -1)
+    exact = mismatch = None
+    if isinstance(problem, AbstractReferencePosterior):
+        exact = problem.exact_posterior_rows(key_exact, y, NUM_COMPARED_DRAWS)
+        mismatch = mmd_per_observation(draws, exact)
+    return AgainstProblem(
+        draws=draws,
+        exact=exact,
+        mismatch=mismatch,
+        resimulated=resimulated,
+        resimulation=resimulation_error(resimulated, y),
+    )
