@@ -1,6 +1,7 @@
 """Distributions: densities that can be evaluated and sampled, conditional or not."""
 
 from retrodict.distributions.base import AbstractDistribution, AbstractGenerator, condition_for
+from retrodict.distributions.bidirectional import BidirectionalMap, EffectAndLatent
 from retrodict.distributions.conditional import Conditional, num_parameters
 from retrodict.distributions.divergence import normal_kl
 from retrodict.distributions.latent_variable import LatentVariableModel
@@ -16,7 +17,9 @@ from retrodict.distributions.uniform import Uniform
 __all__ = [
     "AbstractDistribution",
     "AbstractGenerator",
+    "BidirectionalMap",
     "Conditional",
+    "EffectAndLatent",
     "LatentVariableModel",
     "MeanFreeNormal",
     "Mixture",

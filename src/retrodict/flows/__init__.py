@@ -2,6 +2,7 @@
 
 from retrodict.flows.autoregressive import IAF, MAF, NeuralAutoregressive
 from retrodict.flows.base import AbstractArchitecture
+from retrodict.flows.bidirectional import Bidirectional
 from retrodict.flows.continuous import FFJORD
 from retrodict.flows.coupling import GIN, NICE, Glow, RealNVP, SplineCoupling
 from retrodict.flows.equivariant import EquivariantFlow
@@ -19,6 +20,7 @@ __all__ = [
     "MAF",
     "NICE",
     "AbstractArchitecture",
+    "Bidirectional",
     "EquivariantFlow",
     "Glow",
     "ImageGlow",

@@ -85,9 +85,7 @@ def default_forward_training(num_rows: int, **given: Any) -> TrainingConfig:
     return _training(num_rows, num_steps, given, learning_rate=3e-3)
 
 
-def default_bidirectional(
-    num_rows: int, *, by_likelihood: bool, **given: Any
-) -> TrainingConfig:
+def default_bidirectional(num_rows: int, *, by_likelihood: bool, **given: Any) -> TrainingConfig:
     """Training settings for an invertible network, with what the user has given in their place.
 
     Batch, rates and decay are those published with the bidirectional losses (Ardizzone et al.

@@ -24,6 +24,10 @@ class Schedule(eqx.Module):
     num_warmup_steps: Int[Array, ""]
     num_steps: Int[Array, ""]
 
+    def progress(self, step: Int[Array, ""]) -> Scalar:
+        """Share of all steps taken before this one."""
+        return step.astype(self.peak.dtype) / self.num_steps.astype(self.peak.dtype)
+
     def __call__(self, step: Int[Array, ""]) -> Scalar:
         """Learning rate of the step, counted from 0."""
         dtype = self.peak.dtype

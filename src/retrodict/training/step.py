@@ -9,6 +9,7 @@ from jax.sharding import Mesh
 from jaxtyping import PyTree
 
 from retrodict.errors import ConfigurationError
+from retrodict.objectives import AbstractScheduledLoss
 from retrodict.training.optimiser import AdamW, global_norm
 from retrodict.training.schedule import Schedule
 from retrodict.training.sharding import shared_by
@@ -28,7 +29,8 @@ class Program(eqx.Module):
 
     Attributes:
         frozen: the model without its trainable leaves.
-        loss: of the model on a batch: a scalar.
+        loss: of the model on a batch: a scalar. One that changes in the course of training is
+            told the share of all steps that has been taken.
         augment: changes a training batch, e.g. adds noise; None for nothing.
         source: where batches come from.
         optimiser: turns gradients into updates.
@@ -110,10 +112,14 @@ def _step(
     if program.augment is not None:
         batch = program.augment(batch, augment_key)
 
+    loss_now = program.loss
+    if isinstance(loss_now, AbstractScheduledLoss):
+        loss_now = loss_now.at(program.schedule.progress(state.step))
+
     def loss_and_gradient(parameters: PyTree, batch: PyTree, key: Key) -> tuple[Scalar, PyTree]:
         def objective(parameters: PyTree) -> Scalar:
             model = eqx.combine(parameters, program.frozen)
-            return scalar_loss(program.loss, model, batch, key)
+            return scalar_loss(loss_now, model, batch, key)
 
         return jax.value_and_grad(objective)(parameters)
 

@@ -1,0 +1,178 @@
+"""The invertible network of the papers: one map, trained in both directions."""
+
+from typing import Any, ClassVar
+
+from jaxtyping import Float, PyTree
+
+from retrodict.distributions import AbstractGenerator
+from retrodict.errors import ConfigurationError
+from retrodict.flows import AbstractArchitecture, Bidirectional, get_architecture
+from retrodict.objectives import BidirectionalLoss, bidirectional_likelihood
+from retrodict.solvers.defaults import default_bidirectional
+from retrodict.solvers.surrogate import AbstractForwardSolver
+from retrodict.training import TrainingConfig
+from retrodict.training.step import Loss
+from retrodict.typing import Array
+
+OBJECTIVES = ("bidirectional", "maximum-likelihood")
+# The published network: four blocks of two couplings (Ardizzone et al. 2019).
+_PUBLISHED = {"num_layers": 8, "width": 128, "clamp": 4.0}
+
+
+class InvertibleNetwork(AbstractForwardSolver):
+    """Learns x -> [y, z] by an invertible network, whose inverse retrodicts.
+
+    f([x, padding]) = [y, z, padding] predicts y from x; with z drawn from N(0, I), its inverse
+    draws x from p(x | y) (Ardizzone et al. 2019, arXiv:1808.04730). Trained by supervision of
+    y and two maximum mean discrepancies, see `retrodict.objectives.BidirectionalLoss`, the
+    draws have no density, and what is random in y has to be among the causes x: f predicts one y
+    for each x. Trained by maximum likelihood, y spreads around the prediction by noise of a
+    learned size, and posteriors have a density where x has no padding.
+
+    Args:
+        flow: architecture whose bijection is f, by name or with settings of your own, e.g.
+            `RealNVP(num_layers=12)`. The default is that of the paper.
+        objective: "bidirectional" or "maximum-likelihood".
+        latent_dim: entries of z; None takes what y leaves open of x, or as many as x has where
+            y has no fewer.
+        total_dim: entries of each side with its padding; None takes as few as hold both.
+        padding: "zeros" or "noise"; None takes zeros, and noise for maximum likelihood, which
+            needs a density.
+        weight_y, weight_z, weight_x, weight_reconstruction, weight_padding: of the bidirectional
+            losses.
+        ramps_up: whether L_x enters by and by.
+        max_epochs, batch_size, learning_rate, patience, weight_decay: of the training, see
+            `retrodict.training.TrainingConfig`; None takes what suits the number of rows.
+        max_seconds: training stops after this time with the best model so far.
+        validation_fraction: share of the rows on which the best epoch is chosen.
+        random_state: seed of everything.
+
+    Attributes:
+        parameters_, observables_: the columns of x and y.
+        history_: one row per epoch; losses in standardised units.
+        outcome_: how training ended.
+        scaling_: what was done to each column.
+        num_parameters_: trained numbers.
+        num_rows_: training and validation rows.
+        n_features_in_: columns of y.
+    """
+
+    _loss_is_likelihood: ClassVar[bool] = False
+    # A discrepancy compares the rows of a batch with each other.
+    _shares_batches: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        flow: str | AbstractArchitecture = "real-nvp",
+        *,
+        objective: str = "bidirectional",
+        latent_dim: int | None = None,
+        total_dim: int | None = None,
+        padding: str | None = None,
+        weight_y: float = 1.0,
+        weight_z: float = 50.0,
+        weight_x: float = 500.0,
+        weight_reconstruction: float = 1.0,
+        weight_padding: float = 1.0,
+        ramps_up: bool = True,
+        max_epochs: int | None = None,
+        max_seconds: float | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        patience: int | None = None,
+        weight_decay: float | None = None,
+        validation_fraction: float = 0.1,
+        random_state: int = 0,
+    ) -> None:
+        self.flow = flow
+        self.objective = objective
+        self.latent_dim = latent_dim
+        self.total_dim = total_dim
+        self.padding = padding
+        self.weight_y = weight_y
+        self.weight_z = weight_z
+        self.weight_x = weight_x
+        self.weight_reconstruction = weight_reconstruction
+        self.weight_padding = weight_padding
+        self.ramps_up = ramps_up
+        self.max_epochs = max_epochs
+        self.max_seconds = max_seconds
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.patience = patience
+        self.weight_decay = weight_decay
+        self.validation_fraction = validation_fraction
+        self.random_state = random_state
+
+    def check_settings(self) -> None:
+        super().check_settings()
+        self._objective()
+
+    @property
+    def _by_likelihood(self) -> bool:
+        if self.objective not in OBJECTIVES:
+            raise ConfigurationError(
+                f"`objective` has to be one of {', '.join(OBJECTIVES)}; got {self.objective!r}.",
+                'Use objective="bidirectional".',
+            )
+        return self.objective == "maximum-likelihood"
+
+    def _objective(self) -> Loss:
+        if self._by_likelihood:
+            return bidirectional_likelihood
+        return BidirectionalLoss(
+            weight_y=self.weight_y,
+            weight_z=self.weight_z,
+            weight_x=self.weight_x,
+            weight_reconstruction=self.weight_reconstruction,
+            weight_padding=self.weight_padding,
+            ramps_up=self.ramps_up,
+        )
+
+    def _chosen_architecture(self, num_rows: int) -> Bidirectional:
+        del num_rows
+        flow = self.flow
+        if isinstance(flow, str):
+            flow = get_architecture(flow, **(_PUBLISHED if flow == "real-nvp" else {}))
+        padding = self.padding
+        if padding is None:
+            padding = "noise" if self._by_likelihood else "zeros"
+        if self._by_likelihood and padding != "noise":
+            raise ConfigurationError(
+                f"Maximum likelihood needs a density, which padding={padding!r} does not have.",
+                'Use padding="noise", or leave it out.',
+            )
+        return Bidirectional.of(
+            flow,
+            latent_dim=self.latent_dim,
+            total_dim=self.total_dim,
+            padding=padding,
+            has_noise=self._by_likelihood,
+        )
+
+    def _chosen_training(self, num_rows: int) -> TrainingConfig:
+        return default_bidirectional(
+            num_rows,
+            by_likelihood=self._by_likelihood,
+            max_epochs=self.max_epochs,
+            max_seconds=self.max_seconds,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            patience=self.patience,
+            weight_decay=self.weight_decay,
+        )
+
+    def _distribution(self) -> AbstractGenerator:
+        model = self._model
+        # With nothing beside x, draws and their density are those of one flow.
+        if model.log_noise is not None and not model.num_padding[0]:
+            return model.density()  # type: ignore[no-any-return]
+        return model  # type: ignore[no-any-return]
+
+    @classmethod
+    def _restored_architecture(cls, description: dict[str, Any]) -> Bidirectional:
+        return Bidirectional(**{k: v for k, v in description.items() if k != "name"})
+
+    @staticmethod
+    def _forward(model: PyTree, u: Float[Array, " dim"]) -> Float[Array, " cond"]:
+        return model.predict(u)  # type: ignore[no-any-return]
