@@ -25,6 +25,7 @@ from retrodict.distributions.base import AbstractDistribution
 from retrodict.errors import ConfigurationError
 from retrodict.networks import AbstractRecipe, ResidualMLP
 from retrodict.objectives import NegativeELBO
+from retrodict.solvers.base import FEWEST_ROWS
 from retrodict.solvers.defaults import default_autoencoder_settings, default_autoencoder_training
 from retrodict.solvers.trained import AbstractTrainedSolver
 from retrodict.tables import as_matrix
@@ -230,8 +231,8 @@ class ConditionalVAE(AbstractTrainedSolver):
 
     def check_settings(self) -> None:
         self._objective()
-        self._chosen_architecture(1)
-        self._chosen_training(1)
+        self._chosen_architecture(FEWEST_ROWS)
+        self._chosen_training(FEWEST_ROWS)
 
     def _objective(self) -> Loss:
         return NegativeELBO(self.num_samples, self.bound)
