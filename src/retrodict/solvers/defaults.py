@@ -47,7 +47,7 @@ def default_mixture_settings(num_rows: int) -> dict[str, Any]:
     """Components and width of a mixture density network, by the same reasoning."""
     return {
         "num_components": _by_rows(num_rows, 8, 20, 40),
-        "width": _by_rows(num_rows, 64, 128, 256),
+        "width": _by_rows(num_rows, 64, 128, 192),
     }
 
 
@@ -56,13 +56,13 @@ def default_mixture_training(num_rows: int, **given: Any) -> TrainingConfig:
 
     Components specialise slowly: many steps.
     """
-    num_steps = _by_rows(num_rows, 2_000, 4_000, 12_000)
+    num_steps = _by_rows(num_rows, 2_000, 4_000, 10_000)
     return _training(num_rows, num_steps, given, learning_rate=2e-3)
 
 
 def default_autoencoder_settings(num_rows: int) -> dict[str, Any]:
     """Width of the encoder and decoder of a conditional autoencoder."""
-    return {"width": _by_rows(num_rows, 64, 128, 256)}
+    return {"width": _by_rows(num_rows, 64, 128, 128)}
 
 
 def default_autoencoder_training(num_rows: int, **given: Any) -> TrainingConfig:
@@ -70,7 +70,7 @@ def default_autoencoder_training(num_rows: int, **given: Any) -> TrainingConfig:
 
     The bound is estimated from one draw of z, so the weights are averaged, as for flow matching.
     """
-    num_steps = _by_rows(num_rows, 4_000, 8_000, 12_000)
+    num_steps = _by_rows(num_rows, 4_000, 8_000, 10_000)
     return _training(num_rows, num_steps, given, learning_rate=1e-3, ema_decay=0.999)
 
 
