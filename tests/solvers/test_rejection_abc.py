@@ -1,5 +1,6 @@
 """Rejection ABC against priors and posteriors that are known exactly."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import retrodict
 from retrodict.errors import CapabilityError, ConfigurationError, OutsideTrainingRangeWarning
 from retrodict.problems import LinearGaussian
 from retrodict.solvers import RejectionABC
+from retrodict.solvers.accepted import Accepted, AcceptedDraws
 from retrodict.variables import Variable
 
 LINEAR = LinearGaussian([[1.0, 0.5], [0.0, 2.0]], [0.5, 1.0], prior_mean=[1.0, -2.0])
@@ -219,3 +221,17 @@ def test_names_and_units_are_kept():
     parameters = [Variable("speed", "m/s")]
     solver = RejectionABC().fit(*conjugate(200), parameters=parameters)
     assert list(solver.retrodict([0.0]).summary().index) == ["speed"]
+
+
+def test_weighted_draws_come_as_often_as_their_weights_say():
+    x = np.array([[[0.0], [1.0], [2.0]], [[3.0], [4.0], [5.0]]])
+    weights = np.array([[0.0, 1.0, 3.0], [2.0, 0.0, 0.0]])
+    draws = AcceptedDraws(x, weights).sample(jax.random.key(0), 4000)
+    assert set(draws[0, :, 0]) == {1.0, 2.0}
+    assert abs((draws[0] == 2.0).mean() - 0.75) < 4 * np.sqrt(0.75 * 0.25 / 4000)
+    assert (draws[1] == 3.0).all()
+
+
+def test_a_farther_simulation_weighs_less():
+    accepted = Accepted(np.array([[4, 7, 9]]), np.array([[0.0, 0.5, 1.0]]))
+    np.testing.assert_allclose(accepted.weights, [[1.0, 0.75, 0.0]])
