@@ -46,7 +46,7 @@ def default_flow_matching(num_rows: int, **given: Any) -> TrainingConfig:
 def default_mixture_settings(num_rows: int) -> dict[str, Any]:
     """Components and width of a mixture density network, by the same reasoning."""
     return {
-        "num_components": _by_rows(num_rows, 8, 20, 40),
+        "num_components": _by_rows(num_rows, 8, 20, 50),
         "width": _by_rows(num_rows, 64, 128, 192),
     }
 
@@ -56,8 +56,8 @@ def default_mixture_training(num_rows: int, **given: Any) -> TrainingConfig:
 
     Components specialise slowly: many steps.
     """
-    num_steps = _by_rows(num_rows, 2_000, 4_000, 10_000)
-    return _training(num_rows, num_steps, given, learning_rate=2e-3)
+    num_steps = _by_rows(num_rows, 2_000, 4_000, 9_000)
+    return _training(num_rows, num_steps, given, learning_rate=3e-3)
 
 
 def default_autoencoder_settings(num_rows: int) -> dict[str, Any]:
