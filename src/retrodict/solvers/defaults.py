@@ -68,10 +68,11 @@ def default_autoencoder_settings(num_rows: int) -> dict[str, Any]:
 def default_autoencoder_training(num_rows: int, **given: Any) -> TrainingConfig:
     """Training settings for a conditional autoencoder, with what the user has given instead.
 
-    The bound is estimated from one draw of z, so the weights are averaged, as for flow matching.
+    Without a moving average of the weights: encoder and decoder fit each other at every step,
+    and their averages do not.
     """
     num_steps = _by_rows(num_rows, 4_000, 8_000, 10_000)
-    return _training(num_rows, num_steps, given, learning_rate=1e-3, ema_decay=0.999)
+    return _training(num_rows, num_steps, given, learning_rate=1e-3)
 
 
 def default_forward_settings(num_rows: int) -> dict[str, Any]:
