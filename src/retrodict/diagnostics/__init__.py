@@ -5,12 +5,17 @@
 
 from retrodict.diagnostics.c2st import ClassifierTwoSampleTest, c2st
 from retrodict.diagnostics.calibration_error import CalibrationError, calibration_error
+from retrodict.diagnostics.markov_chains import (
+    MarkovChainConvergence,
+    markov_chain_convergence,
+)
 from retrodict.diagnostics.mmd import (
     MaximumMeanDiscrepancy,
     MaximumMeanDiscrepancyPerObservation,
     mmd,
     mmd_per_observation,
 )
+from retrodict.diagnostics.pareto_smoothing import ParetoSmoothing, pareto_smoothing
 from retrodict.diagnostics.permutation_test import MMDTest, mmd_test
 from retrodict.diagnostics.recovery import Recovery, recovery
 from retrodict.diagnostics.resimulation_error import ResimulationError, resimulation_error
@@ -37,8 +42,10 @@ __all__ = [
     "Gaussian",
     "InverseMultiquadric",
     "MMDTest",
+    "MarkovChainConvergence",
     "MaximumMeanDiscrepancy",
     "MaximumMeanDiscrepancyPerObservation",
+    "ParetoSmoothing",
     "PowerInverseMultiquadric",
     "RationalQuadratic",
     "Recovery",
@@ -50,9 +57,11 @@ __all__ = [
     "Witness",
     "c2st",
     "calibration_error",
+    "markov_chain_convergence",
     "mmd",
     "mmd_per_observation",
     "mmd_test",
+    "pareto_smoothing",
     "recovery",
     "resimulation_error",
     "round_trip",

@@ -8,7 +8,10 @@ import numpy as np
 from jaxtyping import Float
 
 from retrodict.errors import CapabilityError, ConfigurationError, ShapeError
+from retrodict.problems.base import AbstractProblem
+from retrodict.solvers.refinement import AbstractRefinementMethod, Refinement, refine
 from retrodict.solvers.sampler import AbstractPosteriorSampler
+from retrodict.solvers.summary import described
 from retrodict.tables import as_matrix
 from retrodict.variables import Variable, names_of
 
@@ -28,6 +31,7 @@ class Posterior:
         observables: the columns of y.
         observations: y in the user's units, shape (observations, cond).
         is_single: whether one observation was given on its own.
+        refinement: how it was made from a trained posterior by `refine`; None if it was not.
     """
 
     def __init__(
@@ -39,6 +43,7 @@ class Posterior:
         parameters: Sequence[Variable],
         observables: Sequence[Variable],
         random_state: int = 0,
+        refinement: Refinement | None = None,
     ) -> None:
         self._sampler = sampler
         self._random_state = random_state
@@ -46,6 +51,7 @@ class Posterior:
         self.is_single = is_single
         self.parameters = tuple(parameters)
         self.observables = tuple(observables)
+        self.refinement = refinement
 
     def __repr__(self) -> str:
         names = ", ".join(names_of(self.parameters))
@@ -57,7 +63,9 @@ class Posterior:
     ) -> Float[np.ndarray, "*observations draws dim"]:
         """Independent draws of x, in the user's units and within the bounds.
 
-        Draw i of an observation does not depend, up to rounding, on how many are asked for.
+        Draw i of an observation does not depend, up to rounding, on how many are asked for. A
+        refined posterior gives those draws that it has, in random order (weighted ones
+        resampled in proportion to their weights), and no more of them.
 
         Args:
             num_draws: per observation.
@@ -67,7 +75,7 @@ class Posterior:
             Shape (num_draws, dim) for one observation, else (observations, num_draws, dim).
 
         Raises:
-            ConfigurationError: fewer than one draw.
+            ConfigurationError: fewer than one draw, or more than a refined posterior has.
         """
         if num_draws < 1:
             raise ConfigurationError(
@@ -110,24 +118,92 @@ class Posterior:
         x = self._sampler.mode(jax.random.key(self._random_state))
         return x[0] if self.is_single else x
 
+    def refine(
+        self,
+        problem: AbstractProblem,
+        method: str | AbstractRefinementMethod = "importance",
+        *,
+        num_draws: int = 10_000,
+        random_state: int | None = None,
+        allow_unusable: bool = False,
+    ) -> "Posterior":
+        """The exact posterior, with this one as proposal, where the likelihood is known.
+
+        - "importance": weighted draws, the evidence p(y), and Pareto's k, which tells whether
+          weights can be trusted.
+        - "sir": draws that weigh the same, resampled from many weighted ones.
+        - "independent-metropolis": Markov chains that propose draws of this posterior.
+        - "nuts": Hamiltonian chains in the latent space of the flow (needs BlackJAX).
+
+        Args:
+            problem: prior and likelihood, of the same parameters and observables.
+            method: one of these names, or a method with settings of your own, e.g.
+                `ImportanceSampling(prior_share=0.05)`; see `retrodict.solvers.refinement`.
+            num_draws: per observation.
+            random_state: seed; the estimator's by default.
+            allow_unusable: return draws that cannot be relied on too, to look at them;
+                `refinement` then tells which.
+
+        Returns:
+            A posterior whose `refinement` says how well that went.
+
+        Raises:
+            CapabilityError: no likelihood, no density, or a parameter with a point mass.
+            ConfigurationError: the problem is another one, or a setting makes no sense.
+            NonFiniteError: prior or likelihood are NaN or +inf at some x.
+            RefinementError: the draws cannot be used, with which, why, and what to do.
+        """
+        if self.refinement is not None:
+            raise ConfigurationError(
+                "This posterior is refined already.",
+                "Refine the posterior that the solver's `retrodict` gave.",
+            )
+        seed = self._random_state if random_state is None else random_state
+        sampler, refinement = refine(
+            self._sampler,
+            problem,
+            self.observations,
+            method=method,
+            parameters=self.parameters,
+            observables=self.observables,
+            num_draws=num_draws,
+            key=jax.random.key(seed),
+            allow_unusable=allow_unusable,
+        )
+        return Posterior(
+            sampler,
+            self.observations,
+            is_single=self.is_single,
+            parameters=self.parameters,
+            observables=self.observables,
+            random_state=seed,
+            refinement=refinement,
+        )
+
     def summary(self, num_draws: int = 4000) -> "pandas.DataFrame":
         """Mean, standard deviation and quantiles of each parameter.
+
+        Further columns come from what the draws are made by, e.g. `ess` and `r_hat` of chains.
+
+        Args:
+            num_draws: to make for it; a refined posterior takes all those that it has, with
+                their weights.
 
         Returns:
             One row per parameter; for a batch one per observation and parameter.
         """
         import pandas as pd
 
-        draws = self._batch(num_draws)
-        columns: dict[str, Any] = {"mean": draws.mean(axis=1), "sd": draws.std(axis=1, ddof=1)}
-        quantiles = np.quantile(draws, list(_QUANTILES.values()), axis=1)
-        columns |= dict(zip(_QUANTILES, quantiles, strict=True))
+        key = jax.random.key(self._random_state)
+        draws = self._sampler.draws_for_summary(key, num_draws)
+        columns: dict[str, Any] = described(draws, _QUANTILES)
+        columns |= self._sampler.summary_columns(key)
         names = names_of(self.parameters)
         index = pd.MultiIndex.from_product(
-            [range(len(draws)), names], names=["observation", "parameter"]
+            [range(len(self.observations)), names], names=["observation", "parameter"]
         )
         frame = pd.DataFrame({name: column.ravel() for name, column in columns.items()}, index)
-        frame["unit"] = [variable.unit for variable in self.parameters] * len(draws)
+        frame["unit"] = [variable.unit for variable in self.parameters] * len(self.observations)
         return frame.droplevel("observation") if self.is_single else frame
 
     def to_dataframe(self, num_draws: int = 1000) -> "pandas.DataFrame":

@@ -1,6 +1,7 @@
 """Where the draws of a posterior come from: one interface for networks, tables and chains."""
 
 import abc
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -14,12 +15,38 @@ from retrodict.typing import Key
 _NUM_STARTS = 1000
 
 
+class WeightedDraws(NamedTuple):
+    """Draws of each observation, and how much each counts.
+
+    Attributes:
+        x: in the user's units.
+        weights: summing to one; None where all weigh the same.
+    """
+
+    x: Float[np.ndarray, "observations draws dim"]
+    weights: Float[np.ndarray, "observations draws"] | None
+
+
 class AbstractPosteriorSampler(abc.ABC):
     """p(x | y) for a batch of observations, in the user's units."""
+
+    @property
+    def has_density(self) -> bool:
+        """Whether `log_prob` answers."""
+        return type(self).log_prob is not AbstractPosteriorSampler.log_prob
+
+    @property
+    def has_point_masses(self) -> bool:
+        """Whether single values of a parameter carry probability of their own."""
+        return False
 
     @abc.abstractmethod
     def sample(self, key: Key, num_draws: int) -> Float[np.ndarray, "observations draws dim"]:
         """Draws for each observation, within the bounds."""
+
+    def draws_for_summary(self, key: Key, num_draws: int) -> WeightedDraws:
+        """Draws to summarise: as many as asked for, unless others say more."""
+        return WeightedDraws(self.sample(key, num_draws), None)
 
     def log_prob(
         self, x: Float[np.ndarray, "observations num dim"]
@@ -41,6 +68,11 @@ class AbstractPosteriorSampler(abc.ABC):
         del key
         raise _only_draws(self, "mode")
 
+    def summary_columns(self, key: Key) -> dict[str, Float[np.ndarray, "observations dim"]]:
+        """Further columns of a summary, by name: what only this kind of posterior can tell."""
+        del key
+        return {}
+
 
 class ScaledDistribution(AbstractPosteriorSampler):
     """A trained distribution of u given c, seen through the scaling of x and y.
@@ -61,6 +93,14 @@ class ScaledDistribution(AbstractPosteriorSampler):
         self.scaling = scaling
         self.condition = scaling.condition(y)
         self._y = y
+
+    @property
+    def has_density(self) -> bool:
+        return isinstance(self.distribution, AbstractDistribution)
+
+    @property
+    def has_point_masses(self) -> bool:
+        return self.scaling.point_masses.any
 
     def sample(self, key: Key, num_draws: int) -> Float[np.ndarray, "observations draws dim"]:
         """Draw i of an observation does not depend on how many are asked for."""
