@@ -62,7 +62,8 @@ def posterior_multiples(
             _alone(ax, sample[:, 0], exact, limits[0])
         else:
             _together(ax, sample[:, pair], exact, pair, (limits[0], limits[1]))
-        _outer_labels(ax, [wrapped(named[j].label, 24) for j in columns])
+        labels = [wrapped(named[j].label, 24) for j in columns]
+        _outer_labels(ax, labels if dim > 1 else [*labels, "density"])
     return figure
 
 
