@@ -68,7 +68,7 @@ class LatentNUTS(AbstractRefinementMethod):
                 f"{type(flow if flow is not None else sampler).__name__} has no latent space.",
                 "Use 'independent-metropolis', or train a `ConditionalFlow`.",
             )
-        with jax.enable_x64(True):
+        with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
             target = _LatentTarget(
                 in_double_precision(joint.problem),
                 in_double_precision(flow.base),
