@@ -40,11 +40,13 @@ def rows(num, seed=0):
     return jnp.asarray(3 * c + 1 + SCALE * noise, jnp.float32), jnp.asarray(c, jnp.float32)
 
 
-def test_its_least_value_is_what_x_t_does_not_tell():
-    """int Var(x_1 - x_0 | x_t) dt for two normal numbers, by quadrature."""
+@pytest.mark.parametrize("power", [0.0, 1.5])
+def test_its_least_value_is_what_x_t_does_not_tell(power):
+    """int Var(x_1 - x_0 | x_t) (1 + p) t^p dt for two normal numbers, by quadrature."""
     t = (np.arange(10_000) + 0.5) / 10_000
-    expected = (SCALE**2 / ((1 - t) ** 2 + t**2 * SCALE**2)).mean()
-    loss = eqx.filter_jit(flow_matching)
+    unknown = SCALE**2 / ((1 - t) ** 2 + t**2 * SCALE**2)
+    expected = (unknown * (1 + power) * t**power).mean()
+    loss = eqx.filter_jit(FlowMatchingLoss(time_power=power) if power else flow_matching)
     losses = np.array([loss(model(), rows(2000, i), jr.key(i)) for i in range(10)])
     assert abs(losses.mean() - expected) < 4 * losses.std(ddof=1) / np.sqrt(len(losses))
     for slope, shift in [(2.8, 1.0), (3.2, 1.0), (3.0, 0.8), (3.0, 1.2)]:
@@ -95,6 +97,8 @@ def test_what_cannot_be_matched_is_refused():
         flow_matching(StandardNormal((2,)), (x, None), jr.key(0))
     with pytest.raises(ConfigurationError, match="num_pairs=0"):
         FlowMatchingLoss(num_pairs=0)
+    with pytest.raises(ConfigurationError, match=r"time_power=-1\.0"):
+        FlowMatchingLoss(time_power=-1.0)
     with pytest.raises(ConditionError):
         flow_matching(model(), (x, None), jr.key(0))
     with pytest.raises(ConditionError):

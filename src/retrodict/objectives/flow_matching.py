@@ -1,5 +1,6 @@
 """Flow matching: the velocity of a continuous flow by regression, without solving it."""
 
+import math
 from collections.abc import Callable
 
 import equinox as eqx
@@ -29,8 +30,13 @@ class FlowMatchingLoss(eqx.Module):
     The times of a batch are spread evenly from one random start, each uniform by itself, which
     lowers the variance (Kingma et al. 2021, arXiv:2107.00630, app. I.1).
 
+    Times of density (1 + p) t^p with p > 0 look closer at the end of the path, where a narrow
+    posterior takes its shape (Wildberger et al. 2023, arXiv:2305.17161, sec. 3.3). The best
+    velocity is the same for every p.
+
     Args:
         num_pairs: times and base draws for each row; more make a quieter held-out loss.
+        time_power: p, above -1; 0 is uniform.
         couple: `couple(x_0, x_1, key)`, the base draws of a batch in another order or moved
             along a symmetry of the base, so that paths are short and straight (Tong et al.
             2023, arXiv:2302.00482; Klein et al. 2023, arXiv:2306.15030). It must leave the
@@ -39,12 +45,19 @@ class FlowMatchingLoss(eqx.Module):
     """
 
     num_pairs: int = eqx.field(default=1, static=True)
+    time_power: float = eqx.field(default=0.0, static=True)
     couple: Couple | None = None
 
     def __check_init__(self) -> None:
         if self.num_pairs < 1:
             raise ConfigurationError(
                 f"Each row needs at least one pair; got num_pairs={self.num_pairs}.", "Use 1."
+            )
+        if not -1 < self.time_power < math.inf:
+            raise ConfigurationError(
+                "The times have a density for powers above -1 only; got "
+                f"time_power={self.time_power}.",
+                "Use 0 for uniform times, 1 for more of them near the data.",
             )
 
     def __call__(self, distribution: AbstractDistribution, batch: Batch, key: Key) -> Scalar:
@@ -54,7 +67,8 @@ class FlowMatchingLoss(eqx.Module):
         key_time, key_base, key_couple = jr.split(key, 3)
         num_rows = len(x1)
         start = jr.uniform(key_time, (), x1.dtype)
-        times = (start + jnp.arange(num_rows, dtype=x1.dtype) / num_rows) % 1
+        levels = (start + jnp.arange(num_rows, dtype=x1.dtype) / num_rows) % 1
+        times = levels ** (1 / (1 + self.time_power))
         of_base = condition_for(base, condition)
         x0 = jax.vmap(base.sample)(jr.split(key_base, num_rows), of_base).astype(x1.dtype)
         if self.couple is not None:

@@ -36,8 +36,8 @@ def default_velocity_settings(num_rows: int) -> dict[str, Any]:
 def default_flow_matching(num_rows: int, **given: Any) -> TrainingConfig:
     """Training settings for flow matching, with what the user has given in their place.
 
-    The target is noisy even at the optimum: a moving average of the weights and more, smaller
-    steps than maximum likelihood takes.
+    The target is noisy even at the optimum: a moving average of the weights and more steps than
+    maximum likelihood takes.
     """
     num_steps = _by_rows(num_rows, 4_000, 8_000, 16_000)
     return _training(num_rows, num_steps, given, learning_rate=5e-3, ema_decay=0.999)
