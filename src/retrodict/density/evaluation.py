@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from retrodict._blocks import in_blocks
 from retrodict.bijections import without_throw
-from retrodict.blocks import in_blocks
 from retrodict.density.support import AbstractSupport
 from retrodict.distributions import AbstractDistribution
 from retrodict.objectives import AugmentedLagrangian, Draw, draw_key

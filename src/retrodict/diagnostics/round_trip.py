@@ -17,8 +17,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from retrodict._blocks import in_blocks
 from retrodict.bijections import AbstractBijection, Chain, Invert, is_random, without_throw
-from retrodict.blocks import in_blocks
 from retrodict.diagnostics.arguments import Json, by_name, finite_array, parameter_names
 from retrodict.distributions import AbstractDistribution, Transformed, condition_for
 from retrodict.errors import CapabilityError, ConditionError, ConfigurationError, ShapeError

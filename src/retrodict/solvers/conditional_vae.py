@@ -11,7 +11,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Float as NpFloat
 
-from retrodict.blocks import in_blocks
+from retrodict._blocks import in_blocks
 from retrodict.distributions import (
     Conditional,
     LatentVariableModel,

@@ -11,7 +11,7 @@ import numpy as np
 import optimistix as optx
 from jaxtyping import Float
 
-from retrodict.blocks import in_blocks
+from retrodict._blocks import in_blocks
 from retrodict.distributions import AbstractDistribution, AbstractGenerator
 from retrodict.errors import ConvergenceError
 from retrodict.solvers.scaling import Scaling

@@ -11,8 +11,8 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Bool
 
+from retrodict._blocks import in_blocks
 from retrodict.bijections.base import require_condition
-from retrodict.blocks import in_blocks
 from retrodict.distributions import AbstractGenerator
 from retrodict.typing import Array, Float, Int, Key, Scalar
 

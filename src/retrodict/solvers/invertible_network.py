@@ -30,8 +30,9 @@ class InvertibleNetwork(AbstractForwardSolver):
     draws x from p(x | y) (Ardizzone et al. 2019, arXiv:1808.04730). Trained by supervision of
     y and two maximum mean discrepancies, see `retrodict.objectives.BidirectionalLoss`, the
     draws have no density, and what is random in y has to be among the causes x: f predicts one y
-    for each x. Trained by maximum likelihood, y spreads around the prediction by noise of a
-    learned size, and posteriors have a density where x has no padding.
+    for each x. Trained by maximum likelihood, f_y(x) given y spreads around y by noise of a
+    learned size, and posteriors have a density where x has no padding; where y is noisy, f_y is
+    then not the mean of y given x, and `predict` spreads more than it.
 
     Args:
         flow: architecture whose bijection is f, by name or with settings of your own, e.g.

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, PyTree
 from sklearn.metrics import r2_score
 
-from retrodict.blocks import in_blocks
+from retrodict._blocks import in_blocks
 from retrodict.errors import ConstantColumnError, ShapeError
 from retrodict.solvers.trained import AbstractTrainedSolver
 from retrodict.tables import as_matrix

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from retrodict.blocks import in_blocks
+from retrodict._blocks import in_blocks
 from retrodict.errors import NonFiniteError
 from retrodict.problems.base import AbstractLikelihoodProblem
 from retrodict.typing import Array, Scalar
