@@ -28,8 +28,8 @@ class BidirectionalMap(AbstractGenerator):
         bijection: f, over all entries of one side.
         dim, cond_dim, latent_dim: entries of x, y and z.
         pads_with_noise: instead of zeros.
-        log_noise: log of the standard deviation of y around f's prediction, where one belongs
-            to the model; draws of x then spread y by it.
+        log_noise: log of the standard deviation of f_y(x) around y, for x given y, where one
+            belongs to the model; draws of x then spread y by it.
     """
 
     bijection: AbstractBijection

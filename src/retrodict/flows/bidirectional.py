@@ -28,7 +28,7 @@ class Bidirectional(AbstractRecipe):
             entries as x or more, it may still tell less, and z has as many as x.
         total_dim: entries of each side with its padding; None takes as few as hold both.
         padding: "zeros" or "noise".
-        has_noise: whether y spreads around the prediction, by standard deviations that are
+        has_noise: whether the prediction spreads around y, by standard deviations that are
             learned.
     """
 
