@@ -46,7 +46,7 @@ def nearest(
 ) -> Accepted:
     """The `num` simulations of the tree nearest to each scaled observation."""
     distances, rows = tree.query(c, k=np.arange(1, num + 1), workers=-1)
-    return Accepted(rows, distances)
+    return Accepted(np.asarray(rows), np.asarray(distances))
 
 
 def regression_adjusted(

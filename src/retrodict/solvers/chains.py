@@ -210,10 +210,11 @@ def diagnose(
     diagnostics = require_blackjax().diagnostics
     with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
         by_chain = jnp.asarray(np.moveaxis(x, 0, 2))
-        return tuple(
+        r_hat, bulk, tail = (
             np.asarray(statistic(by_chain)).reshape(len(x), -1)
             for statistic in (diagnostics.rhat, diagnostics.ess_bulk, diagnostics.ess_tail)
         )
+    return r_hat, bulk, tail
 
 
 def _met_broken(target: Target, info: Any) -> Bool[Array, ""]:
