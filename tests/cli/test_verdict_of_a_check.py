@@ -28,6 +28,7 @@ def parts(calibration, ranks, round_trip):
         comparison=None,
     )
     found.is_calibrated = Evaluation.is_calibrated.fget(found)
+    found.is_inverted = Evaluation.is_inverted.fget(found)
     return found
 
 

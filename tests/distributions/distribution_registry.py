@@ -13,6 +13,7 @@ from retrodict.bijections import Affine
 from retrodict.distributions import (
     AbstractDistribution,
     Conditional,
+    EffectAndLatent,
     MeanFreeNormal,
     Mixture,
     MultivariateNormal,
@@ -163,7 +164,9 @@ CONSTRUCTORS: dict[str, Case] = {
     ),
 }
 
-# What has no density on the plane, and the module beside this one that holds its laws.
-ON_A_SUBSPACE: dict[type[AbstractDistribution], str] = {
+# What has no density on the plane given three numbers, and the module beside this one that holds
+# its laws.
+APART: dict[type[AbstractDistribution], str] = {
+    EffectAndLatent: "test_bidirectional_map.py",
     MeanFreeNormal: "test_mean_free_normal.py",
 }

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
-from distribution_registry import COND_DIM, CONSTRUCTORS, DIM, ON_A_SUBSPACE
+from distribution_registry import APART, COND_DIM, CONSTRUCTORS, DIM
 from numpy.testing import assert_allclose
 
 import retrodict.distributions as package
@@ -216,9 +216,9 @@ def concrete_distributions():
 
 def test_every_distribution_is_in_the_registry_and_public():
     registered = {type(case.build()) for case in CONSTRUCTORS.values()}
-    assert registered.isdisjoint(ON_A_SUBSPACE)
-    for module in ON_A_SUBSPACE.values():
+    assert registered.isdisjoint(APART)
+    for module in APART.values():
         assert Path(__file__).with_name(module).exists()
-    registered |= ON_A_SUBSPACE.keys()
+    registered |= APART.keys()
     assert registered == concrete_distributions()
     assert {kind.__name__ for kind in registered} <= set(package.__all__)
