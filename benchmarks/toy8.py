@@ -1,4 +1,4 @@
-"""The bidirectional invertible network on eight Gaussians, with and without L_x.
+"""The bidirectional invertible network on eight Gaussians, with L_x, its older form, and none.
 
     python benchmarks/toy8.py --output benchmarks/results/toy8.json --picture docs/images/toy8.png
 
@@ -22,7 +22,11 @@ from retrodict.problems.toy_densities import TOY8_LOCS, TOY8_SD
 from retrodict.solvers import InvertibleNetwork
 
 MAPS = ("all", "some", "none")
-LOSSES = {"all losses": {}, "without L_x": {"weight_x": 0.0}}
+LOSSES = {
+    "all losses": {},
+    "L_x of x alone": {"joint": False},
+    "without L_x": {"weight_x": 0.0},
+}
 NUM_DRAWS = 4000
 CENTRES = np.array(TOY8_LOCS)
 
@@ -69,7 +73,7 @@ def trained(labels, losses, options):
 
 def picture(panels, path):
     figure, axes = plt.subplots(
-        len(LOSSES), len(MAPS), figsize=(9, 6.4), sharex=True, sharey=True, squeeze=False
+        len(LOSSES), len(MAPS), figsize=(9, 9.6), sharex=True, sharey=True, squeeze=False
     )
     for (labels, losses), (result, draws) in panels.items():
         ax = axes[list(LOSSES).index(losses), MAPS.index(labels)]

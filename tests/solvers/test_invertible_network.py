@@ -186,4 +186,4 @@ def test_the_default_is_the_published_network():
     assert recipe.architecture() == RealNVP(num_layers=8, width=128, clamp=4.0)
     training = InvertibleNetwork()._chosen_training(10_000)
     assert (training.batch_size, training.betas) == (500, (0.9, 0.95))
-    assert (training.learning_rate, training.weight_decay) == (1e-3, 1e-5)
+    assert (training.learning_rate, training.weight_decay) == (5e-3, 1e-5)

@@ -1,5 +1,7 @@
 """The normal distribution by regressions of each entry on those before it."""
 
+import math
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -11,7 +13,8 @@ from retrodict.errors import ConfigurationError
 from retrodict.typing import Array, Float, Key, Scalar
 
 _LOG_TWO_PI = float(np.log(2 * np.pi))
-_LARGEST_LOG_SCALE = 9.0
+_SMALLEST_LOG_SCALE = -9.0
+_LARGEST_SCALE = float(np.exp(9.0))
 
 
 class PrecisionNormal(AbstractDistribution):
@@ -22,13 +25,15 @@ class PrecisionNormal(AbstractDistribution):
     each entry is a regression on those before it with the residual deviation d_i. Any numbers
     t_ij make a covariance, and the density needs no matrix inverted, so that `Conditional` can
     set all parameters and a nearly singular covariance costs no digits. A deviation is kept
-    between exp(-9) = 1.2e-4 and exp(9) = 8.1e3, smoothly: log d = 9 tanh(raw / 9).
+    between exp(-9) = 1.2e-4 and the largest one, smoothly: log d = m + h tanh((raw - m) / h),
+    m and h the middle and half the length of the interval of its logarithm.
 
     Args:
         loc: mean, of length dim.
         scale: d, the deviation of each entry given those before it.
         coefficients: t, dim x dim; only what is below the diagonal is read. None leaves the
             entries independent, for good.
+        largest_scale: that any d can become.
 
     Raises:
         ConfigurationError: a deviation that is not between the two limits.
@@ -37,6 +42,7 @@ class PrecisionNormal(AbstractDistribution):
     loc: Float[Array, " dim"]
     raw_log_scale: Float[Array, " dim"]
     packed: Float[Array, " pairs"] | None
+    largest_scale: float = eqx.field(static=True)
     shape: tuple[int, ...] = eqx.field(static=True)
     cond_shape: None = eqx.field(static=True)
 
@@ -45,17 +51,21 @@ class PrecisionNormal(AbstractDistribution):
         loc: Float[Array, " dim"] | Float[np.ndarray, " dim"],
         scale: Float[np.ndarray, " dim"],
         coefficients: Float[np.ndarray, "dim dim"] | None = None,
+        *,
+        largest_scale: float = _LARGEST_SCALE,
     ) -> None:
+        self.largest_scale = largest_scale
         with np.errstate(divide="ignore", invalid="ignore"):
             log_scale = np.log(np.asarray(scale, np.float64))
-        if not (np.abs(log_scale) < _LARGEST_LOG_SCALE).all():
+        middle, half = self._middle_and_half
+        if not (np.abs(log_scale - middle) < half).all():
             raise ConfigurationError(
-                f"A deviation has to lie between {np.exp(-_LARGEST_LOG_SCALE):.2g} and "
-                f"{np.exp(_LARGEST_LOG_SCALE):.2g}; got {scale}.",
+                f"A deviation has to lie between {np.exp(_SMALLEST_LOG_SCALE):.2g} and "
+                f"{largest_scale:.2g}; got {scale}.",
                 "Standardise the data first.",
             )
         self.loc = jnp.asarray(loc, float)
-        raw = _LARGEST_LOG_SCALE * np.arctanh(log_scale / _LARGEST_LOG_SCALE)
+        raw = middle + half * np.arctanh((log_scale - middle) / half)
         self.raw_log_scale = jnp.asarray(raw, float)
         self.packed = None if coefficients is None else _packed(np.asarray(coefficients))
         self.shape = self.loc.shape
@@ -64,7 +74,13 @@ class PrecisionNormal(AbstractDistribution):
     @property
     def log_scale(self) -> Float[Array, " dim"]:
         """Log-deviation of each entry given those before it."""
-        return _LARGEST_LOG_SCALE * jnp.tanh(self.raw_log_scale / _LARGEST_LOG_SCALE)
+        middle, half = self._middle_and_half
+        return middle + half * jnp.tanh((self.raw_log_scale - middle) / half)
+
+    @property
+    def _middle_and_half(self) -> tuple[float, float]:
+        largest = math.log(self.largest_scale)
+        return (largest + _SMALLEST_LOG_SCALE) / 2, (largest - _SMALLEST_LOG_SCALE) / 2
 
     def log_prob(
         self, x: Float[Array, "..."], condition: Float[Array, "..."] | None = None

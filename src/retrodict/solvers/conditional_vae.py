@@ -36,6 +36,9 @@ from retrodict.typing import Array, Float, Key
 # One draw for each held-out row would choose the best epoch by chance.
 _HELD_OUT_SAMPLES = 8
 _START_SCALE = 0.1
+# Given y and z, nothing spreads more than in all the data, where it has deviation 1. Without a
+# limit, the decoder's deviation grows by orders of magnitude wherever no x has put its z.
+_LARGEST_SCALE = 2.0
 PRIORS = ("standard", "learned")
 COVARIANCES = ("full", "diagonal")
 
@@ -97,7 +100,9 @@ class ConditionalAutoencoder(AbstractRecipe):
                 _normal(encoder_scale), dim + cond_dim, min(dim, latent_dim), key_encoder
             ),
             decoder=self._conditional(
-                PrecisionNormal(np.zeros(dim), decoder_scale, coefficients),
+                PrecisionNormal(
+                    np.zeros(dim), decoder_scale, coefficients, largest_scale=_LARGEST_SCALE
+                ),
                 latent_dim + cond_dim,
                 min(dim, latent_dim),
                 key_decoder,

@@ -45,7 +45,10 @@ class InvertibleNetwork(AbstractForwardSolver):
             needs a density.
         weight_y, weight_z, weight_x, weight_reconstruction, weight_padding: of the bidirectional
             losses.
+        noise_y: around how much of the standardised y the reconstruction makes the inverse
+            smooth, as a standard deviation.
         ramps_up: whether L_x enters by and by.
+        joint: whether L_x compares pairs of x and y; otherwise x alone, as published.
         max_epochs, batch_size, learning_rate, patience, weight_decay: of the training, see
             `retrodict.training.TrainingConfig`; None takes what suits the number of rows.
         max_seconds: training stops after this time with the best model so far.
@@ -74,12 +77,14 @@ class InvertibleNetwork(AbstractForwardSolver):
         latent_dim: int | None = None,
         total_dim: int | None = None,
         padding: str | None = None,
-        weight_y: float = 1.0,
+        weight_y: float = 100.0,
         weight_z: float = 50.0,
         weight_x: float = 500.0,
         weight_reconstruction: float = 1.0,
-        weight_padding: float = 1.0,
+        weight_padding: float = 30.0,
+        noise_y: float = 0.1,
         ramps_up: bool = True,
+        joint: bool = True,
         max_epochs: int | None = None,
         max_seconds: float | None = None,
         batch_size: int | None = None,
@@ -99,7 +104,9 @@ class InvertibleNetwork(AbstractForwardSolver):
         self.weight_x = weight_x
         self.weight_reconstruction = weight_reconstruction
         self.weight_padding = weight_padding
+        self.noise_y = noise_y
         self.ramps_up = ramps_up
+        self.joint = joint
         self.max_epochs = max_epochs
         self.max_seconds = max_seconds
         self.batch_size = batch_size
@@ -131,7 +138,9 @@ class InvertibleNetwork(AbstractForwardSolver):
             weight_x=self.weight_x,
             weight_reconstruction=self.weight_reconstruction,
             weight_padding=self.weight_padding,
+            noise_y=self.noise_y,
             ramps_up=self.ramps_up,
+            joint=self.joint,
         )
 
     def _chosen_architecture(self, num_rows: int) -> Bidirectional:
