@@ -90,8 +90,12 @@ class Steps(eqx.Module):
     is_broken: Bool[Array, "observations chains steps"]
 
 
-def require_blackjax() -> Any:
+def require_blackjax(caller: str = "`MCMC`", otherwise: str = "") -> Any:
     """The library, imported now.
+
+    Args:
+        caller: what needs it.
+        otherwise: what to do without it.
 
     Raises:
         CapabilityError: it is not installed.
@@ -100,8 +104,8 @@ def require_blackjax() -> Any:
         import blackjax
     except ImportError as error:
         raise CapabilityError(
-            "`MCMC` needs BlackJAX, which is not installed.",
-            "Install it with `pip install 'retrodict[mcmc]'`.",
+            f"{caller} needs BlackJAX, which is not installed.",
+            f"Install it with `pip install 'retrodict[mcmc]'`{otherwise}.",
         ) from error
     return blackjax
 

@@ -98,7 +98,7 @@ def default_bidirectional(num_rows: int, *, by_likelihood: bool, **given: Any) -
     published = {"batch_size": 500, "learning_rate": 5e-3, "betas": (0.9, 0.95)}
     given = published | {name: value for name, value in given.items() if value is not None}
     settings = {"weight_decay": 1e-5} | given
-    num_steps = _by_rows(num_rows, 4_000, 8_000, 8_000)
+    num_steps = _by_rows(num_rows, 4_000, 8_000, 12_000)
     return _training(num_rows, num_steps, settings)
 
 

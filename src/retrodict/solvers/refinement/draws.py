@@ -12,7 +12,8 @@ from jaxtyping import Float
 from retrodict.bijections import BoundedToReal
 from retrodict.errors import CapabilityError, ConfigurationError
 from retrodict.problems.base import AbstractLikelihoodProblem, seed_sequence
-from retrodict.solvers.refinement.joint import JointDensity, in_double_precision, log_joint
+from retrodict.solvers.chains import in_double_precision
+from retrodict.solvers.refinement.joint import JointDensity, log_joint
 from retrodict.solvers.refinement.resampling import systematic
 from retrodict.solvers.sampler import AbstractPosteriorSampler, WeightedDraws
 from retrodict.typing import Array, Key

@@ -1,7 +1,5 @@
 """The exact posterior up to its constant: prior times likelihood."""
 
-from typing import Any
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -12,6 +10,7 @@ from numpy.typing import NDArray
 from retrodict._blocks import in_blocks
 from retrodict.errors import NonFiniteError
 from retrodict.problems.base import AbstractLikelihoodProblem
+from retrodict.solvers.chains import in_double_precision
 from retrodict.typing import Array, Scalar
 
 
@@ -54,13 +53,6 @@ class JointDensity:
         """Their sum: log p(x | y) + log p(y)."""
         log_prior, log_likelihood = self.log_prior_and_likelihood(x)
         return log_prior + log_likelihood
-
-
-def in_double_precision(tree: Any) -> Any:
-    """The same tree with its floating-point arrays in double precision."""
-    return jax.tree.map(
-        lambda leaf: leaf.astype(float) if eqx.is_inexact_array(leaf) else leaf, tree
-    )
 
 
 def log_joint(

@@ -14,9 +14,10 @@ from retrodict.diagnostics.markov_chains import markov_chain_convergence
 from retrodict.distributions import AbstractDistribution, Transformed
 from retrodict.errors import CapabilityError, ConfigurationError
 from retrodict.problems.base import AbstractLikelihoodProblem
+from retrodict.solvers.chains import in_double_precision, require_blackjax
 from retrodict.solvers.refinement.base import AbstractRefinementMethod
 from retrodict.solvers.refinement.draws import RefinedDraws
-from retrodict.solvers.refinement.joint import JointDensity, in_double_precision, log_joint
+from retrodict.solvers.refinement.joint import JointDensity, log_joint
 from retrodict.solvers.refinement.metropolis import draws_of_each_chain
 from retrodict.solvers.refinement.result import Refinement
 from retrodict.solvers.sampler import AbstractPosteriorSampler, ScaledDistribution
@@ -60,7 +61,7 @@ class LatentNUTS(AbstractRefinementMethod):
                 f"`num_warm_up` must be at least 50; got {self.num_warm_up}.",
                 "Use 300; fewer steps cannot adapt step size and mass matrix.",
             )
-        blackjax = _blackjax()
+        blackjax = require_blackjax("NUTS", ", or use 'independent-metropolis'")
         flow = getattr(sampler, "distribution", None)
         if not isinstance(sampler, ScaledDistribution) or not isinstance(flow, Transformed):
             raise CapabilityError(
@@ -125,17 +126,6 @@ class _LatentTarget(eqx.Module):
         log_ratio = jax.vmap(lambda z: self.log_prob(z, y, c) - self.base.log_prob(z))(z)
         finite = jnp.where(jnp.isfinite(log_ratio), log_ratio, -jnp.inf)
         return z[jax.random.categorical(key_choose, finite)]
-
-
-def _blackjax() -> Any:
-    try:
-        import blackjax
-    except ImportError as error:
-        raise CapabilityError(
-            "NUTS needs BlackJAX, which is not installed.",
-            "Install it with `pip install 'retrodict[mcmc]'`, or use 'independent-metropolis'.",
-        ) from error
-    return blackjax
 
 
 @eqx.filter_jit
