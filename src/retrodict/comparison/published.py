@@ -30,14 +30,19 @@ class Published:
     recalled: bool = False
 
     def is_met_by(self, row: Row) -> bool | None:
-        """Whether `row` is as good in every number; None where it has none to compare."""
+        """Whether `row` is as good in every number, to the digits that were published.
+
+        None where it has none to compare.
+        """
         if row.mmd_mean is None:
             return None
         if self.resimulation is None:
-            return row.mmd_mean <= self.mmd
+            return _as_good(row.mmd_mean, self.mmd)
         if row.resimulation_mean is None:
             return None
-        return row.mmd_mean <= self.mmd and row.resimulation_mean <= self.resimulation
+        return _as_good(row.mmd_mean, self.mmd) and _as_good(
+            row.resimulation_mean, self.resimulation
+        )
 
     @property
     def numbers(self) -> str:
@@ -50,6 +55,12 @@ class Published:
         """Where from, and how sure."""
         called = f"{self.called}, " if self.called else ""
         return f"{called}{self.source}{', recalled' if self.recalled else ''}"
+
+
+def _as_good(ours: float, theirs: float) -> bool:
+    """Whether ours is no larger, rounded as theirs: .0171 is as good as a published .017."""
+    digits = len(f"{theirs:g}".partition(".")[2])
+    return round(ours, digits) <= theirs
 
 
 def _short(value: float) -> str:

@@ -52,7 +52,7 @@ class BidirectionalLoss(AbstractScheduledLoss):
         kernel_z, kernel_x: of the two discrepancies.
     """
 
-    weight_y: float = 300.0
+    weight_y: float = 100.0
     weight_z: float = 50.0
     weight_x: float | Scalar = 500.0
     weight_reconstruction: float = 1.0

@@ -77,7 +77,7 @@ class InvertibleNetwork(AbstractForwardSolver):
         latent_dim: int | None = None,
         total_dim: int | None = None,
         padding: str | None = None,
-        weight_y: float = 300.0,
+        weight_y: float = 100.0,
         weight_z: float = 50.0,
         weight_x: float = 500.0,
         weight_reconstruction: float = 1.0,
