@@ -124,8 +124,7 @@ class GradientSearch(AbstractGenerator):
         size = jnp.trace(normal) / len(u)
         # Where nothing depends on u there is no step; the last term keeps it from being 0 / 0.
         damped = normal + (state.damping * size + jnp.finfo(u.dtype).tiny) * jnp.eye(len(u))
-        factor = jax.scipy.linalg.cho_factor(damped)
-        step = -jax.scipy.linalg.cho_solve(factor, jacobian.T @ residuals)
+        step = -_solved(damped, jacobian.T @ residuals)
         proposed_loss = self.loss(u + step, c)
         is_better = proposed_loss < loss
         # A step that only damping makes short says nothing.
@@ -142,6 +141,21 @@ class GradientSearch(AbstractGenerator):
             jnp.where(is_better, shrunk, state.damping * _MORE),
             state.num_steps + 1,
         )
+
+
+def _solved(matrix: Float[Array, "dim dim"], right: Float[Array, " dim"]) -> Float[Array, " dim"]:
+    """matrix^-1 right by elimination; a positive definite matrix needs no pivots.
+
+    LAPACK's Cholesky would be called matrix by matrix, which takes longer for thousands of small
+    ones, and in a loop on two cores its calls can wait for each other for ever (jaxlib 0.10).
+    """
+
+    def eliminate(i: Int[Array, ""], table: Float[Array, "dim wider"]) -> Float[Array, "dim wider"]:
+        row = table[i] / table[i, i]
+        return (table - table[:, i, None] * row).at[i].set(row)
+
+    table = jnp.concatenate([matrix, right[:, None]], axis=1)
+    return jax.lax.fori_loop(0, len(right), eliminate, table)[:, -1]
 
 
 def search_from_many(
