@@ -2,18 +2,11 @@
 
 import pytest
 from odd_solvers import Odd
+from small_comparison import BUDGET, small
 
 from retrodict.comparison import compare
-from retrodict.flows import RealNVP
 from retrodict.problems import get_problem
-from retrodict.solvers import ConditionalFlow
 from retrodict.solvers.registry import get_solver
-
-BUDGET = {"num_simulations": 300, "num_held_out": 20, "num_c2st": 1}
-
-
-def small(**settings):
-    return ConditionalFlow(RealNVP(num_layers=2, width=8), **{"max_epochs": 3, **settings})
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,8 @@ import signal
 import numpy as np
 import pytest
 from odd_solvers import Odd
+from small_comparison import BUDGET, small
 
-from conftest import BUDGET, small
 from retrodict.cli.evaluate import evaluate
 from retrodict.comparison import Budget, ComparisonInterrupted, compare, engine
 from retrodict.comparison.against_problem import held_out_pairs
