@@ -245,3 +245,16 @@ def test_linear_maps_and_couplings_have_theirs():
     assert_allclose(bounds_of(layer), (1 / singular.min(), singular.max()), rtol=1e-5)
     coupling = Coupling(AffineTransformer(), 2, 1, width=2, depth=1, key=jr.key(0))
     assert np.isinf(bounds_of(Chain([coupling, ActNorm(2)]))).all()
+
+
+def test_a_small_point_with_a_large_image_converges_too(key):
+    """Rounding of z = x + g(x) then lets the steps cycle above a tolerance of x alone."""
+    network = block(key).network
+    bias = jnp.asarray([8.0, -9.0, 10.0, 11.0])
+    new = eqx.tree_at(lambda b: b.network.layers[-1].bias, block(key), bias)
+    assert network.lipschitz == 0.9
+    x = 0.1 * jr.normal(key, (20_000, DIM))
+    z = jax.vmap(new.forward)(x)
+    found = jax.vmap(without_throw(new).inverse)(z)
+    assert np.isfinite(found).all()
+    assert np.abs(found - x).max() < 9 * 4 * np.finfo(np.float32).eps * 20

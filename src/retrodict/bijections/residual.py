@@ -35,6 +35,8 @@ class InvertibleResidual(AbstractBijection):
 
         |x_t - x| <= L / (1 - L) |x_t - x_(t-1)| <= atol + rtol |x|
 
+    or when steps are as short as the rounding of z, 2 epsilon |z|, below which they only cycle.
+
     The log-determinant is log det(1 + J), J = dg/dx, whose sign is always positive. "exact"
     takes the determinant of the Jacobian: `dim` passes. "unbiased" estimates
 
@@ -135,7 +137,11 @@ class InvertibleResidual(AbstractBijection):
         start = z - g(jnp.zeros_like(z))
         # |start| = |x + g(x) - g(0)| <= (1 + L) |x|, so this asks for no less than promised.
         size = jnp.linalg.norm(jax.lax.stop_gradient(start)) / (1 + self.lipschitz)
-        accepted = self.tolerance.atol + self.tolerance.rtol * size
+        rounding = 2 * jnp.finfo(z.dtype).eps * jnp.linalg.norm(jax.lax.stop_gradient(z))
+        accepted = jnp.maximum(
+            self.tolerance.atol + self.tolerance.rtol * size,
+            self.lipschitz / (1 - self.lipschitz) * rounding,
+        )
         # In units of the accepted error, optimistix' test of the step is a test of the error.
         solution: Any = optimistix.fixed_point(
             _iterate,
