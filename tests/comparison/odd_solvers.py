@@ -25,6 +25,7 @@ class Odd(AbstractSolver):
             os._exit(3)
         raise ValueError("bad | luck\n<b>")
 
+    # Asked of fitted solvers only, which this one never is.
     def _sampler(self, y):
         raise NotImplementedError
 

@@ -62,6 +62,15 @@ def test_no_parameters_make_it_fail(raw, key):
     assert_allclose(np.abs(extreme.log_scale), 9.0, rtol=1e-5)
 
 
+def test_a_largest_deviation_of_ones_own_holds_whatever_the_parameters():
+    ours = PrecisionNormal(np.zeros(2), np.array([0.1, 1.9]), largest_scale=2.0)
+    assert_allclose(np.exp(ours.log_scale), [0.1, 1.9], rtol=1e-5)
+    extreme = jax.tree.map(lambda leaf: jnp.full_like(leaf, 1e6), ours)
+    assert_allclose(np.exp(extreme.log_scale), 2.0, rtol=1e-5)
+    with pytest.raises(ConfigurationError, match=r"between 0\.00012 and 2;"):
+        PrecisionNormal(np.zeros(1), np.array([2.5]), largest_scale=2.0)
+
+
 @pytest.mark.parametrize("scale", [0.0, -1.0, 1e-4, 1e4, np.nan])
 def test_deviations_beyond_the_limits_are_refused(scale):
     with pytest.raises(ConfigurationError, match=r"between 0\.00012 and 8\.1e\+03"):

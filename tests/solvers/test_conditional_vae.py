@@ -54,6 +54,15 @@ def test_it_starts_as_a_standard_normal_without_a_gap(key):
     assert_allclose(found, stats.norm.logpdf(x).sum(axis=1), atol=1e-4)
 
 
+def test_the_decoder_spreads_no_more_than_the_data_wherever_z_is(key):
+    model = ConditionalAutoencoder(width=8).build(3, 2, key=key)
+    extreme = jax.tree.map(
+        lambda leaf: leaf + 1e3 if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf, model
+    )
+    decoded = extreme.decode(jnp.full(3, 30.0), jnp.ones(2))
+    assert_allclose(np.exp(decoded.log_scale), 2.0, rtol=1e-4)
+
+
 @pytest.mark.parametrize("latent_dim", [1, 3])
 def test_latent_information_is_that_of_the_start(latent_dim):
     """With the learning rate next to nothing: -log(1/10) for what is passed on, 0 for the rest."""

@@ -33,10 +33,11 @@ class BidirectionalLoss(AbstractScheduledLoss):
     posterior exact (app. 1); L_x repairs it where they are not. L_x enters with a weight that
     grows from .4 % to all of it in the course of training, as published.
 
-    Three things are not as published. There L_x compares x alone, and clusters of x may come
+    Some things are not as published. There L_x compares x alone, and clusters of x may come
     out under labels that are not theirs: a draw that leaves a number in the padding beside x can
     have any y. Pairs tell; for the same reason the padding weighs more here, and so does L_y,
-    without which the draws miss their y (`benchmarks/toy8.py`).
+    without which the draws miss their y; larger noises of y and padding keep the inverse smooth
+    around the points it starts from (`benchmarks/toy8.py`).
 
     Where padding is noise, it counts as part of x in L_x and the reconstruction, and there is
     no padding loss.

@@ -27,7 +27,7 @@ class AbstractKernel(eqx.Module):
 
     def fitted(
         self,
-        first: Float[np.ndarray, "draws dim"],  # noqa: ARG002
+        first: Float[np.ndarray, "draws dim"],  # noqa: ARG002 (for kernels that look at the data)
         second: Float[np.ndarray, "other_draws dim"],  # noqa: ARG002
     ) -> "AbstractKernel":
         """This kernel with everything that it takes from the data filled in."""
