@@ -74,6 +74,18 @@ def test_it_stops_after_patience_epochs_without_improvement(regression, key):
     assert result.history[-1].epoch < 500
 
 
+@pytest.mark.parametrize("num_devices", [None, 1, 2])
+def test_a_run_compiles_its_steps_once(regression, key, caplog, num_devices):
+    mesh = None if num_devices is None else jax.make_mesh((num_devices,), ("devices",))
+    # Of shapes that no other test has, or there would be nothing to compile.
+    x, y = regression.data
+    rows = 190 + (num_devices or 0)
+    with jax.log_compiles(), caplog.at_level("WARNING", "jax"):
+        fit(regression._replace(data=(x[:rows], y[:rows])), key, mesh=mesh)
+    compiled = [line for line in caplog.messages if line.startswith("Compiling jit(run_steps)")]
+    assert len(compiled) == 1
+
+
 def test_the_model_given_is_left_as_it_was(regression, key):
     fit(regression, key)
     assert not regression.model.weight.any()

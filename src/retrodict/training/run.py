@@ -55,8 +55,10 @@ class Run:
         self._checkpoint_seconds = checkpoint_seconds
         self._fingerprint = fingerprint
         self._steps_per_epoch = program.source.steps_per_epoch
-        self._state = initial_state(
-            parameters, program.optimiser, averaged=config.ema_decay is not None
+        # Placed as the compiled loop gives it back, or the second call would compile it anew.
+        self._state = replicate(
+            initial_state(parameters, program.optimiser, averaged=config.ema_decay is not None),
+            program.mesh,
         )
         self._best: PyTree = snapshot(parameters)
         self._best_epoch = 0
