@@ -258,3 +258,21 @@ def test_a_small_point_with_a_large_image_converges_too(key):
     found = jax.vmap(without_throw(new).inverse)(z)
     assert np.isfinite(found).all()
     assert np.abs(found - x).max() < 9 * 4 * np.finfo(np.float32).eps * 20
+
+
+def test_large_numbers_that_cancel_inside_a_block_converge_too(key):
+    """Shifts of a hundred in front of a value of one are rounded to the digits of a hundred."""
+    new = eqx.tree_at(
+        lambda b: [layer.bias for layer in b.network.layers[:-1]],
+        block(key),
+        replace_fn=lambda bias: bias + 400.0,
+    )
+    last = new.network.layers[-1].bias
+    new = eqx.tree_at(lambda b: b.network.layers[-1].bias, new, last - new.network(jnp.zeros(DIM)))
+    x = jr.normal(key, (20_000, DIM))
+    z = jax.vmap(new.forward)(x)
+    found = jax.vmap(without_throw(new).inverse)(z)
+    assert np.isfinite(found).all()
+    rounding = jax.vmap(new.network.given().rounding)(x).max()
+    assert 1e-5 < rounding < 1e-3
+    assert np.abs(found - x).max() < 2 / (1 - 0.9) * rounding

@@ -35,7 +35,8 @@ class InvertibleResidual(AbstractBijection):
 
         |x_t - x| <= L / (1 - L) |x_t - x_(t-1)| <= atol + rtol |x|
 
-    or when steps are as short as the rounding of z, 2 epsilon |z|, below which they only cycle.
+    or when steps are as short as the rounding of z and of g, below which they only cycle
+    (`ContractiveMap.rounding`).
 
     The log-determinant is log det(1 + J), J = dg/dx, whose sign is always positive. "exact"
     takes the determinant of the Jacobian: `dim` passes. "unbiased" estimates
@@ -136,8 +137,10 @@ class InvertibleResidual(AbstractBijection):
     def _fixed_point(self, g: ContractiveMap, z: Float[Array, " dim"]) -> Float[Array, " dim"]:
         start = z - g(jnp.zeros_like(z))
         # |start| = |x + g(x) - g(0)| <= (1 + L) |x|, so this asks for no less than promised.
-        size = jnp.linalg.norm(jax.lax.stop_gradient(start)) / (1 + self.lipschitz)
-        rounding = 2 * jnp.finfo(z.dtype).eps * jnp.linalg.norm(jax.lax.stop_gradient(z))
+        frozen_g, frozen_start, frozen_z = jax.lax.stop_gradient((g, start, z))
+        size = jnp.linalg.norm(frozen_start) / (1 + self.lipschitz)
+        rounding = frozen_g.rounding(frozen_start)
+        rounding = rounding + 2 * jnp.finfo(z.dtype).eps * jnp.linalg.norm(frozen_z)
         accepted = jnp.maximum(
             self.tolerance.atol + self.tolerance.rtol * size,
             self.lipschitz / (1 - self.lipschitz) * rounding,

@@ -145,6 +145,22 @@ class ContractiveMap(eqx.Module):
             x = activation(sharpness * _matmul(weight, x) + shift) / sharpness
         return _matmul(self.weights[-1], x) + self.shifts[-1]
 
+    def rounding(self, x: Float[Array, " in"]) -> Scalar:
+        """How far rounding may move the value at `x`: 2 epsilon times the numbers on the way.
+
+        No layer stretches what the ones before it have rounded. The shifts, which depend on the
+        condition, may be much larger than the value that is left of them.
+        """
+        activation = CONTRACTIVE_ACTIVATIONS[self.activation]
+        size = jnp.linalg.norm(x)
+        hidden = zip(self.weights[:-1], self.shifts[:-1], self.sharpness, strict=True)
+        for weight, shift, sharpness in hidden:
+            before = sharpness * _matmul(weight, x) + shift
+            size = size + jnp.linalg.norm(before / sharpness)
+            x = activation(before) / sharpness
+        size = size + jnp.linalg.norm(_matmul(self.weights[-1], x))
+        return 2 * jnp.finfo(x.dtype).eps * (size + jnp.linalg.norm(self.shifts[-1]))
+
 
 def spectral_norm_bound(matrix: Float[Array, "rows columns"]) -> Scalar:
     """An upper bound of the largest singular value, at most 2 % above it, by Gram iteration.
