@@ -25,6 +25,7 @@ class Saveable(Protocol):
 _KINDS: dict[str, str] = {
     "ConditionalFlow": "retrodict.solvers:ConditionalFlow",
     "ConditionalVAE": "retrodict.solvers:ConditionalVAE",
+    "Ensemble": "retrodict.solvers:Ensemble",
     "FlowMatching": "retrodict.solvers:FlowMatching",
     "MixtureDensityNetwork": "retrodict.solvers:MixtureDensityNetwork",
     "GradientInversion": "retrodict.solvers:GradientInversion",

@@ -3,6 +3,7 @@
 from retrodict.solvers.base import AbstractSolver
 from retrodict.solvers.conditional_flow import ConditionalFlow
 from retrodict.solvers.conditional_vae import ConditionalVAE
+from retrodict.solvers.ensemble import Ensemble
 from retrodict.solvers.flow_matching import FlowMatching
 from retrodict.solvers.gradient_inversion import GradientInversion
 from retrodict.solvers.invertible_network import InvertibleNetwork
@@ -25,6 +26,7 @@ __all__ = [
     "AbstractTrainedSolver",
     "ConditionalFlow",
     "ConditionalVAE",
+    "Ensemble",
     "FlowMatching",
     "GradientInversion",
     "InvertibleNetwork",
