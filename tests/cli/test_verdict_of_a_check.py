@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from retrodict.cli.evaluate import Evaluation
+from retrodict.cli.evaluate import Evaluation, Unanswered
 
 
 class Finding(SimpleNamespace):
@@ -18,39 +18,29 @@ def finding(passed):
     return Finding(passed=passed, sentence="found")
 
 
-def parts(calibration, ranks, round_trip):
+def parts(trusted, inverted):
     """The parts of an evaluation; its own properties are what is tested."""
     found = SimpleNamespace(
-        calibration=finding(calibration),
-        ranks=finding(ranks),
+        verdict=Finding(passed=trusted, sentence="Trust: it.\n- reason"),
+        calibration=finding(True),
+        ranks=finding(True),
         recovery=finding(True),
-        round_trip=finding(round_trip),
+        modes=finding(True),
+        sensitivity=Unanswered("The use of each observable", "Too few."),
+        round_trip=finding(inverted),
         comparison=None,
     )
-    found.is_calibrated = Evaluation.is_calibrated.fget(found)
     found.is_inverted = Evaluation.is_inverted.fget(found)
     return found
 
 
-@pytest.mark.parametrize(
-    ("calibration", "ranks", "round_trip", "verdict"),
-    [
-        (True, True, True, "The posterior is calibrated."),
-        (False, True, True, "The posterior is not calibrated."),
-        (True, False, True, "The posterior is not calibrated."),
-        (
-            True,
-            True,
-            False,
-            "The posterior is calibrated. Its flow is not undone by its inverse.",
-        ),
-    ],
-)
-def test_every_part_has_to_hold_and_the_verdict_says_which_does_not(
-    calibration, ranks, round_trip, verdict
-):
-    found = parts(calibration, ranks, round_trip)
-    assert Evaluation.passed.fget(found) == (calibration and ranks and round_trip)
-    sentences = Evaluation.sentences.fget(found)
-    assert sentences[0] == verdict
-    assert len(sentences) == 5
+@pytest.mark.parametrize("trusted", [True, False])
+@pytest.mark.parametrize("inverted", [True, False])
+def test_both_have_to_hold_and_the_answer_says_which_does_not(trusted, inverted):
+    found = parts(trusted, inverted)
+    assert Evaluation.passed.fget(found) == (trusted and inverted)
+    first, second, *others = Evaluation.sentences.fget(found)
+    assert first == "Trust: it." + ("" if inverted else " Its flow is not undone by its inverse.")
+    assert second == "- reason"
+    assert len(others) == 6
+    assert "The use of each observable was not looked at: Too few." in others

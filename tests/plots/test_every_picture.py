@@ -11,7 +11,17 @@ import pytest
 from matplotlib.figure import Figure
 
 from retrodict import plots
-from retrodict.diagnostics import calibration_error, simulation_based_calibration, witness
+from retrodict.diagnostics import (
+    TypicalObservations,
+    calibration_error,
+    posterior_modes,
+    posterior_predictive_check,
+    posterior_z_scores,
+    sensitivity,
+    simulation_based_calibration,
+    tarp,
+    witness,
+)
 from retrodict.dynamics import LogisticMap
 from retrodict.errors import NonFiniteError, ShapeError
 
@@ -42,21 +52,41 @@ PICTURES = {
         calibration_error(d, t, names=[x.name for x in v])
     ),
     "cobweb": lambda d, t, v: plots.cobweb(LogisticMap(3.2), 0.1, 20),
+    "coverage_curve": lambda d, t, v: plots.coverage_curve(tarp(d, t)),
     "ecdf_difference": lambda d, t, v: plots.ecdf_difference(
         simulation_based_calibration(d, t, names=[x.name for x in v])
+    ),
+    "predictive_check": lambda d, t, v: plots.predictive_check(
+        posterior_predictive_check(d, t, {"largest": lambda y: y.max(axis=-1)}), "largest"
     ),
     "rank_histogram": lambda d, t, v: plots.rank_histogram(
         simulation_based_calibration(d, t, names=[x.name for x in v])
     ),
+    "misspecification": lambda d, t, v: plots.misspecification(
+        TypicalObservations().fit(d.reshape(-1, len(v)), names=[x.name for x in v]).test(t + 1)
+    ),
+    "modes": lambda d, t, v: plots.modes(posterior_modes(d[:, :100]), d[:, :100], v),
     "recovery": lambda d, t, v: plots.recovery(d, t, v),
     "pairs": lambda d, t, v: plots.pairs(d[0], v, truth=t[0], reference=d[1]),
     "posterior_multiples": lambda d, t, v: plots.posterior_multiples(
         {"one": d[0], "other": d[1]}, v, reference=d[0]
     ),
+    "learning_curve": lambda d, t, v: plots.learning_curve(
+        [500, 1000, 2000],
+        [0.08, 0.05, 0.04],
+        [0.03] * 3,
+        log_score=[-1, 0, 0.5],
+        wanted=0.02,
+        projected=9000,
+    ),
     "trade_off": lambda d, t, v: plots.trade_off([1, 20, 30], [0.1, -1e-5, 0.101], ["a", "b", "c"]),
     "resimulation": lambda d, t, v: plots.resimulation(d, t, v),
+    "sensitivity": lambda d, t, v: plots.sensitivity(sensitivity(d[:, :20], t)),
     "marginals": lambda d, t, v: plots.marginals(d[0], v, truth=t[0], reference=d[1]),
     "witness": lambda d, t, v: plots.witness(witness(d[0], d[1]), v),
+    "z_score_contraction": lambda d, t, v: plots.z_score_contraction(
+        posterior_z_scores(d, t, names=[x.name for x in v])
+    ),
 }
 
 

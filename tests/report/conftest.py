@@ -8,10 +8,13 @@ import pytest
 
 from retrodict.diagnostics import (
     calibration_error,
+    posterior_modes,
     recovery,
     resimulation_error,
+    sensitivity,
     simulation_based_calibration,
 )
+from retrodict.judgement import verdict
 from retrodict.report import MetricHelp, ReportContent
 from retrodict.variables import Variable
 
@@ -50,9 +53,14 @@ def gaussian_content(dim, scale=1.0):
         resimulated=again,
         exact=exact,
         shown=(0, 1),
+        verdict=verdict(draws, truth, observations, names=names),
         calibration=calibration_error(draws, truth, names=names),
         sbc=simulation_based_calibration(draws, truth, names=names),
         recovery=recovery(draws, truth, names=names),
+        modes=posterior_modes(draws, names=names),
+        sensitivity=sensitivity(
+            draws, observations, names=names, observable_names=[f"y{i}" for i in range(dim)]
+        ),
         resimulation_result=resimulation_error(again, observations),
         metrics={
             "mmd_mean": 0.00432,
@@ -89,9 +97,12 @@ def bare(full):
         resimulated=None,
         exact=None,
         shown=(),
+        verdict=None,
         calibration=None,
         sbc=None,
         recovery=None,
+        modes=None,
+        sensitivity=None,
         resimulation_result=None,
         metrics={},
         metric_help={},

@@ -7,14 +7,17 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from retrodict.judgement import Trust
 from retrodict.report import render
-from retrodict.report.verdict import verdict_of
+from retrodict.report.answer import answer_of
 
 SECTIONS = [
     "problem",
     "training",
     "calibration",
     "recovery",
+    "ambiguity",
+    "sensitivity",
     "posteriors",
     "resimulation",
     "numbers",
@@ -97,7 +100,8 @@ def test_every_link_leads_somewhere(page):
 
 def test_every_picture_is_embedded_whole_and_described(page):
     pictures = page.all("img")
-    assert len(pictures) == 8  # training, calibration, ranks, ECDF, recovery, two posteriors, y
+    # Training, calibration, ranks, ECDF, recovery, modes, sensitivity, two posteriors, y.
+    assert len(pictures) == 10
     for picture in pictures:
         assert len(picture["alt"]) > 40
         kind, content = picture["src"].split(";base64,")
@@ -140,8 +144,8 @@ def test_numbers_come_with_meaning_and_target(html, page):
 
 
 def test_the_answer_comes_first(page):
-    assert page.text.index("Calibrated") < page.text.index("The problem")
-    assert "As far as 80 test observations" in page.text
+    assert page.text.index("Trust") < page.text.index("The problem")
+    assert "80 observations show no error" in page.text
 
 
 def test_the_marginal_table_holds_the_draws_numbers(full, page):
@@ -160,21 +164,26 @@ def test_the_marginal_table_holds_the_draws_numbers(full, page):
 
 @pytest.mark.parametrize("scale", [0.5, 2.0], ids=["overconfident", "underconfident"])
 def test_an_uncalibrated_posterior_is_called_so_first(scale, make_content):
-    content = dataclasses.replace(make_content(1, scale), resimulated=None, exact=None, shown=())
+    content = dataclasses.replace(
+        make_content(1, scale), resimulated=None, exact=None, shown=(), modes=None, sensitivity=None
+    )
     page = Page(render(content))
-    assert page.text.index("Not calibrated") < page.text.index("The problem")
-    assert "Calibrated As far" not in page.text
+    assert content.verdict.trust is not Trust.YES
+    assert page.text.index("What is wrong") < page.text.index("The problem")
+    assert page.text.index("What is most likely to help") < page.text.index("The problem")
+    for sentence in (*content.verdict.reasons, *content.verdict.remedies):
+        assert sentence.replace("`", "") in page.text
     (answer,) = [a for a in page.all("section") if "answer" in a.get("class", "")]
-    assert answer["class"].split() == ["answer", "bad"]
+    assert answer["class"].split() == ["answer", answer_of(content).tone]
+    assert answer_of(content).tone in ("repair", "bad")
 
 
-def test_one_failed_test_is_enough_to_say_not_calibrated(full, make_content):
-    failing = make_content(2, 0.4)
-    for mixed in (
-        dataclasses.replace(full, calibration=failing.calibration, shown=(), exact=None),
-        dataclasses.replace(full, sbc=failing.sbc, shown=(), exact=None),
-    ):
-        assert verdict_of(mixed).word == "Not calibrated"
+def test_each_answer_has_a_tone_of_its_own(full):
+    def tone_of(trust):
+        verdict = dataclasses.replace(full.verdict, trust=trust)
+        return answer_of(dataclasses.replace(full, verdict=verdict)).tone
+
+    assert [tone_of(trust) for trust in Trust] == ["good", "repair", "bad"]
 
 
 def test_what_is_missing_is_said(bare_page):
@@ -182,6 +191,8 @@ def test_what_is_missing_is_said(bare_page):
         "Not tested",
         "No training history was recorded.",
         "Calibration was not tested.",
+        "The number of modes was not looked at.",
+        "The use of each observable was not looked at.",
         "No observation was chosen to be shown.",
         "Draws were not put through the forward process.",
         "Nothing was measured.",
@@ -217,4 +228,4 @@ def test_the_answer_counts_the_observations_that_were_tested_not_those_shown(ful
         observations=full.observations[:5],
         resimulated=None,
     )
-    assert "80 test observations" in verdict_of(fewer).sentence
+    assert "80 observations" in answer_of(fewer).sentence

@@ -1,4 +1,4 @@
-"""`retrodict check`: can this posterior be trusted?"""
+"""`retrodict check`: can this posterior be believed?"""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ import typer
 from retrodict.cli import options
 from retrodict.cli.console import answer, answer_json
 
-EXIT_NOT_CALIBRATED = 1
+EXIT_NOT_TRUSTED = 1
 
 
 def check(
@@ -18,11 +18,12 @@ def check(
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> None:
-    """Test whether a posterior is calibrated.
+    """Tell whether a posterior can be believed, why, and what to do.
 
-    The test is on pairs that training has never seen.
+    Trust, trust with repair, or do not trust: from all tests of calibration together, on pairs
+    that training has never seen.
 
-    Exits with 0 if it is, 1 if it is not, 2 if the question could not be answered.
+    Exits with 0 if it can be trusted as it is, 1 if not, 2 if the question could not be answered.
 
     Examples:
       retrodict check runs/inverse-kinematics
@@ -40,4 +41,4 @@ def check(
     else:
         answer("\n".join(evaluation.sentences))
     if not evaluation.passed:
-        raise typer.Exit(EXIT_NOT_CALIBRATED)
+        raise typer.Exit(EXIT_NOT_TRUSTED)

@@ -3,7 +3,7 @@
 import platform
 from typing import Any
 
-from retrodict.cli.evaluate import Evaluation
+from retrodict.cli.evaluate import Evaluation, Unanswered
 from retrodict.cli.run_folder import Record, RunFolder
 from retrodict.comparison.against_problem import NUM_COMPARED
 from retrodict.diagnostics import recovery
@@ -73,10 +73,15 @@ def _content(
         if comparison is None or comparison.exact is None
         else comparison.exact[: len(shown)],
         shown=shown,
+        verdict=evaluation.verdict,
         calibration=evaluation.calibration,
         sbc=evaluation.ranks,
         # Of the pairs that the page shows, so that picture and sentence agree.
         recovery=recovery(draws, truth, names=names_of(evaluation.parameters)),
+        modes=None if isinstance(evaluation.modes, Unanswered) else evaluation.modes,
+        sensitivity=None
+        if isinstance(evaluation.sensitivity, Unanswered)
+        else evaluation.sensitivity,
         resimulation_result=None if comparison is None else comparison.resimulation,
         metrics=_headline(estimator, evaluation),
         facts=_facts(record, estimator, evaluation),

@@ -8,10 +8,15 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from retrodict.diagnostics.arguments import Json, by_name, draws_and_truth, parameter_names
-from retrodict.diagnostics.rank_uniformity import simultaneous_band, uniformity_p_value
+from retrodict.diagnostics.rank_uniformity import (
+    counts_below,
+    rank_p_values,
+    ranks_among,
+    simultaneous_band,
+    spread_out_points,
+)
 
 LEVEL = 0.01
-MAX_POINTS = 100
 CLEAR_DEVIATION = 3.0  # standard errors from which a shift or a wrong width is named
 VISIBLE_DEVIATION = 2.0  # and from which it is where nothing else is clear
 
@@ -122,32 +127,15 @@ def simulation_based_calibration(
     """
     draws, truth = draws_and_truth(draws, truth)
     num_observations, num_draws, dim = draws.shape
-    below = (draws < truth[:, None]).sum(axis=1)
-    ties = (draws == truth[:, None]).sum(axis=1)
-    ranks = below + np.random.default_rng(seed).integers(0, ties + 1)
-
-    points = _spread_out(num_draws, num_draws)
+    ranks = ranks_among(draws, truth, seed)
+    points = spread_out_points(num_draws)
     probabilities = points / (num_draws + 1)
-    depths = np.minimum(ranks, num_draws - ranks)
-    depth_points = _spread_out(num_draws // 2, num_draws // 2)
-    counts, depth_counts = _counts_below(ranks, points), _counts_below(depths, depth_points)
-    p_values = np.asarray(
-        [
-            2
-            * min(
-                uniformity_p_value(counts[:, i], probabilities, num_observations),
-                uniformity_p_value(
-                    depth_counts[:, i], 2 * depth_points / (num_draws + 1), num_observations
-                ),
-            )
-            for i in range(dim)
-        ]
-    )
+    counts = counts_below(ranks, points)
     band = simultaneous_band(probabilities, num_observations, LEVEL / (2 * dim))
     shifts, spreads = _deviations(ranks, num_draws)
     return SimulationBasedCalibration(
         ranks=ranks,
-        p_values=np.minimum(p_values, 1.0),
+        p_values=rank_p_values(ranks, num_draws),
         shifts=shifts,
         spreads=spreads,
         points=probabilities,
@@ -157,16 +145,6 @@ def simulation_based_calibration(
         names=parameter_names(names, dim),
         num_draws=num_draws,
     )
-
-
-def _spread_out(last: int, num: int) -> np.ndarray:
-    """At most `MAX_POINTS` of the integers 1..last, evenly spread."""
-    return np.unique(np.linspace(1, last, min(num, MAX_POINTS)).round().astype(int))
-
-
-def _counts_below(ranks: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """How many ranks lie below each point, (points, dim)."""
-    return np.stack([np.searchsorted(np.sort(column), points) for column in ranks.T], axis=1)
 
 
 def _deviations(ranks: np.ndarray, num_draws: int) -> tuple[np.ndarray, np.ndarray]:

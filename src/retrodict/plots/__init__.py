@@ -2,30 +2,44 @@
 
 from retrodict.plots.calibration import calibration_curve, ecdf_difference, rank_histogram
 from retrodict.plots.cobweb import cobweb
+from retrodict.plots.coverage import coverage_curve
 from retrodict.plots.export import to_png, to_svg
+from retrodict.plots.learning_curve import learning_curve
 from retrodict.plots.marginals import marginals
+from retrodict.plots.misspecification import misspecification
+from retrodict.plots.modes import modes
 from retrodict.plots.pairs import pairs
+from retrodict.plots.predictive_check import predictive_check
 from retrodict.plots.recovery import recovery
 from retrodict.plots.resimulation import resimulation
+from retrodict.plots.sensitivity import sensitivity
 from retrodict.plots.small_multiples import arms, posterior_multiples
 from retrodict.plots.trade_off import trade_off
 from retrodict.plots.training import training_curve
 from retrodict.plots.witness import witness
+from retrodict.plots.z_score_contraction import z_score_contraction
 
 __all__ = [
     "arms",
     "calibration_curve",
     "cobweb",
+    "coverage_curve",
     "ecdf_difference",
+    "learning_curve",
     "marginals",
+    "misspecification",
+    "modes",
     "pairs",
     "posterior_multiples",
+    "predictive_check",
     "rank_histogram",
     "recovery",
     "resimulation",
+    "sensitivity",
     "to_png",
     "to_svg",
     "trade_off",
     "training_curve",
     "witness",
+    "z_score_contraction",
 ]

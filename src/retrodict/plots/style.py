@@ -94,7 +94,7 @@ def tick_formatter() -> "Formatter":
             return f"{x:g}"
 
         def format_ticks(self, values: Any) -> list[str]:
-            return [compact(value, values) for value in values]
+            return [compact(float(value), values) for value in values]
 
     return _Compact()
 

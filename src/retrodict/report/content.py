@@ -8,10 +8,13 @@ import pandas as pd
 from jaxtyping import Float
 
 from retrodict.diagnostics.calibration_error import CalibrationError
+from retrodict.diagnostics.modes import PosteriorModes
 from retrodict.diagnostics.recovery import Recovery
 from retrodict.diagnostics.resimulation_error import ResimulationError
+from retrodict.diagnostics.sensitivity import Sensitivity
 from retrodict.diagnostics.simulation_based_calibration import SimulationBasedCalibration
 from retrodict.errors import ConfigurationError, ShapeError
+from retrodict.judgement import Verdict
 from retrodict.variables import Variable
 
 
@@ -52,9 +55,12 @@ class ReportContent:
         resimulated: the forward process run on draws of each test observation.
         exact: draws from the exact posterior of each shown observation.
         shown: indices of the test observations whose posteriors are shown.
+        verdict: whether the posteriors can be believed, from all tests together.
         calibration: how well coverage fits confidence.
         sbc: whether true values rank uniformly.
         recovery: posterior medians against truth.
+        modes: how many different causes explain an observation.
+        sensitivity: which observables the posteriors depend on.
         resimulation_result: distances between re-simulations and observations.
         metrics: all numbers, the most important first; the first six open the page.
         metric_help: meaning and target per metric; what is missing is filled in where known.
@@ -78,9 +84,12 @@ class ReportContent:
     resimulated: Float[np.ndarray, "..."] | None = None
     exact: Float[np.ndarray, "..."] | None = None
     shown: tuple[int, ...] = ()
+    verdict: Verdict | None = None
     calibration: CalibrationError | None = None
     sbc: SimulationBasedCalibration | None = None
     recovery: Recovery | None = None
+    modes: PosteriorModes | None = None
+    sensitivity: Sensitivity | None = None
     resimulation_result: ResimulationError | None = None
     metrics: Mapping[str, float | str] = field(default_factory=dict)
     metric_help: Mapping[str, MetricHelp] = field(default_factory=dict)

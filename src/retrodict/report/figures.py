@@ -45,6 +45,17 @@ def figures_of(content: ReportContent) -> "dict[str, tuple[Figure, str]]":
             f"{_listed(content.parameters)}."
             + ("" if content.recovery is None else f" {content.recovery}"),
         )
+    if content.modes is not None:
+        figures["modes"] = (
+            plots.modes(content.modes),
+            f"How many modes the posteriors have, and how heavy they are. {content.modes}",
+        )
+    if content.sensitivity is not None:
+        figures["sensitivity"] = (
+            plots.sensitivity(content.sensitivity),
+            "Share of the variation of each posterior's mean and width that is due to each "
+            f"observable. {content.sensitivity}",
+        )
     for place, index in enumerate(content.shown[:MAX_SHOWN]):
         figures[f"posterior-{index}"] = _posterior(content, place, index)
     if content.resimulated is not None:

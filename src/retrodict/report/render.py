@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from retrodict.report.answer import answer_of
 from retrodict.report.content import ReportContent
 from retrodict.report.figures import MAX_SHOWN, figures_of
 from retrodict.report.pictures import embed
@@ -14,7 +15,6 @@ from retrodict.report.tables import (
     tiles_of,
     variables_table,
 )
-from retrodict.report.verdict import verdict_of
 from retrodict.tables.atomic import atomic_file, refuse_existing
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def render(content: ReportContent) -> str:
         .get_template("report.html")
         .render(
             content=content,
-            verdict=verdict_of(content),
+            answer=answer_of(content),
             tiles=tiles_of(content),
             numbers=numbers_of(content),
             per_parameter=per_parameter(content),
