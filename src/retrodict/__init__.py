@@ -14,6 +14,7 @@ from retrodict._cores import use_cpu_cores
 if TYPE_CHECKING:
     from retrodict import (
         bijections as bijections,
+        budget as budget,
         bundle as bundle,
         cli as cli,
         comparison as comparison,
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
         dynamics as dynamics,
         errors as errors,
         flows as flows,
+        judgement as judgement,
         networks as networks,
         objectives as objectives,
         plots as plots,
         problems as problems,
+        repair as repair,
         report as report,
         solvers as solvers,
         tables as tables,
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
         typing as typing,
         variables as variables,
     )
+    from retrodict.budget import LearningCurve as LearningCurve, learning_curve as learning_curve
     from retrodict.bundle import load as load, save as save
     from retrodict.comparison import Comparison as Comparison, compare as compare
     from retrodict.errors import (
@@ -71,6 +75,7 @@ if TYPE_CHECKING:
         TrainingError as TrainingError,
         UnreliableChainsWarning as UnreliableChainsWarning,
     )
+    from retrodict.judgement import Verdict as Verdict, verdict as verdict
     from retrodict.problems import (
         GaussianMixtureInverse as GaussianMixtureInverse,
         InverseKinematics as InverseKinematics,
@@ -83,6 +88,7 @@ if TYPE_CHECKING:
         MCMC as MCMC,
         ConditionalFlow as ConditionalFlow,
         ConditionalVAE as ConditionalVAE,
+        Ensemble as Ensemble,
         FlowMatching as FlowMatching,
         GradientInversion as GradientInversion,
         InvertibleNetwork as InvertibleNetwork,
@@ -98,6 +104,7 @@ __version__ = "0.1.0"
 use_cpu_cores()
 
 _NAMES_OF = {
+    "budget": ("LearningCurve", "learning_curve"),
     "bundle": ("load", "save"),
     "comparison": ("Comparison", "compare"),
     "errors": (
@@ -135,6 +142,7 @@ _NAMES_OF = {
         "TrainingError",
         "UnreliableChainsWarning",
     ),
+    "judgement": ("Verdict", "verdict"),
     "problems": (
         "GaussianMixtureInverse",
         "InverseKinematics",
@@ -146,6 +154,7 @@ _NAMES_OF = {
     "solvers": (
         "ConditionalFlow",
         "ConditionalVAE",
+        "Ensemble",
         "FlowMatching",
         "GradientInversion",
         "InvertibleNetwork",
@@ -159,6 +168,7 @@ _NAMES_OF = {
 }
 _LAYERS = (
     "bijections",
+    "budget",
     "bundle",
     "cli",
     "comparison",
@@ -168,10 +178,12 @@ _LAYERS = (
     "dynamics",
     "errors",
     "flows",
+    "judgement",
     "networks",
     "objectives",
     "plots",
     "problems",
+    "repair",
     "report",
     "solvers",
     "tables",

@@ -7,12 +7,35 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+from odd_solvers import Odd
+from small_comparison import BUDGET
 
-from retrodict.comparison import PUBLISHED, Row, get_method, published, usual_methods
+from retrodict.comparison import (
+    PUBLISHED,
+    Row,
+    compare,
+    get_method,
+    published,
+    usual_methods,
+)
 from retrodict.comparison.markdown import COLUMNS, cells, duration, markdown
 from retrodict.errors import ConfigurationError
 from retrodict.problems import PROBLEMS, get_problem
 from retrodict.solvers.registry import SOLVERS
+
+
+@pytest.fixture(scope="module")
+def made(moons, tmp_path_factory):
+    """A comparison of solvers that train nothing, and its folder."""
+    folder = tmp_path_factory.mktemp("comparisons") / "moons"
+    solvers = {
+        "refusing": Odd(),
+        "adjusted": get_method("abc"),
+        "plain": get_method("abc:none"),
+        "broken": Odd("breaks"),
+    }
+    return compare(moons, solvers, **BUDGET, folder=folder, command="retrodict compare x"), folder
+
 
 GOOD = Row("mixture-density", mmd_mean=0.003, resimulation_mean=0.002, training_seconds=12.34)
 

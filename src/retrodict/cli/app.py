@@ -15,6 +15,7 @@ from retrodict.cli import (
     check,
     compare,
     compilation_cache,
+    curve,
     fit,
     problems,
     report,
@@ -76,6 +77,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "check": check.check,
     "report": report.report,
     "compare": compare.compare,
+    "curve": curve.curve,
 }
 for _name, _command in _COMMANDS.items():
     app.command(_name, help=_help_of(_command))(_command)
