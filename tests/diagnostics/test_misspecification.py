@@ -69,9 +69,10 @@ def test_p_values_count_those_at_least_as_odd():
 def test_p_values_of_training_observations_are_uniform(typical, rng):
     result = typical.test(decays(rng, 400))
     assert result.passed
-    assert kstest(result.p_values, "uniform").pvalue > 0.001
-    for p_values in result.test_p_values.T:
-        assert kstest(p_values, "uniform").pvalue > 0.001
+    # Ranks among the same held-out observations vary with them as well, as of two samples.
+    limit = 2.2 * np.sqrt(1 / 400 + 1 / result.num_held_out)
+    for p_values in (result.p_values, *result.test_p_values.T):
+        assert kstest(p_values, "uniform").statistic < limit
 
 
 @pytest.mark.parametrize("noise", [0.5, 2.0], ids=["noise too small", "noise too large"])
@@ -79,7 +80,7 @@ def test_wrong_noise_is_seen_and_named(typical, noise, rng):
     result = typical.test(decays(rng, 300, noise=noise))
     assert not result.passed
     assert result.is_odd.mean() > 0.9
-    assert_allclose(np.median(result.scatter), noise, rtol=0.1)
+    assert_allclose(np.median(result.scatter), noise, rtol=0.2)
     typicality = result.test_p_values[:, TESTS.index("typicality")]
     assert (typicality <= 0.05).mean() > 0.9
     if noise < 1:

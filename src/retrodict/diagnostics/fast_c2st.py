@@ -151,7 +151,7 @@ def _num_right(
 
     Folds follow one another: each stops when it has converged, and small matrix products gain
     nothing from being made side by side on a CPU. With it comes the best loss of each fold, which
-    is NaN where training diverged.
+    is NaN or infinite where training diverged.
     """
 
     def one_fold(
@@ -190,7 +190,8 @@ def _trained(
     )
 
     def goes_on(now: _Training) -> Bool[Array, ""]:
-        return (now.num_stalled <= PATIENCE) & (now.num_epochs < MAX_EPOCHS)
+        is_sound = (now.num_epochs == 0) | jnp.isfinite(now.best_loss)
+        return is_sound & (now.num_stalled <= PATIENCE) & (now.num_epochs < MAX_EPOCHS)
 
     def epoch(now: _Training) -> _Training:
         key, key_epoch = jr.split(now.key)
@@ -215,8 +216,7 @@ def _trained(
             0, num_batches, step, (now.layers, now.optimiser, zero)
         )
         loss = total / size.astype(rows.dtype)
-        # Written so that NaN, which is never less, stops the training.
-        stalled = ~(loss <= now.best_loss - TOLERANCE)
+        stalled = loss > now.best_loss - TOLERANCE
         return _Training(
             key,
             layers,
