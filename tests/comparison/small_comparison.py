@@ -3,7 +3,7 @@
 from retrodict.flows import RealNVP
 from retrodict.solvers import ConditionalFlow
 
-BUDGET = {"num_simulations": 300, "num_held_out": 20, "num_c2st": 1}
+BUDGET = {"num_simulations": 300, "num_held_out": 20, "num_c2st": 0}
 
 
 def small(**settings):

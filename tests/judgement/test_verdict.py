@@ -85,7 +85,11 @@ def test_a_missing_correlation_cannot_be_repaired():
     assert result.trust is Trust.NO
     assert result.repair is None
     assert "mass and charge are correlated too little" in result.reasons[0]
-    assert any(reason.startswith("After recalibration: Taken") for reason in result.reasons)
+    assert "cannot repair this" in result.reasons[-1]
+    # Nor where widths are wrong as well.
+    both = verdict(narrowed(shuffled(draws)), truth, y, names=NAMES)
+    assert both.trust is Trust.NO
+    assert any(reason.startswith("After recalibration: Taken") for reason in both.reasons)
     assert "models all parameters together" in result.remedies[0]
 
 

@@ -233,6 +233,40 @@ def test_the_evidence_of_two_moons_from_the_prior():
     assert (np.abs(above - 0.5) < 4 * 0.5 / np.sqrt(report.ess)).all()
 
 
+class LopsidedSquare(UniformSquare):
+    """Four fifths of the draws on the side of one crescent, which has half of the posterior.
+
+    The square has sides of one, which hold both crescents.
+    """
+
+    def sample(self, key, num_draws):
+        x = super().sample(key, num_draws) / 2
+        above = np.asarray(jax.random.bernoulli(jax.random.fold_in(key, 1), 0.8, x.shape[:2]))
+        return np.where((x.sum(axis=2) > 0) == above, 1, -1)[..., None] * x
+
+    def log_prob(self, x):
+        inside = (np.abs(x) <= 0.5).all(axis=2)
+        return np.where(inside, np.log(np.where(x.sum(axis=2) > 0, 1.6, 0.4)), -np.inf)
+
+
+@pytest.mark.parametrize("method", ["sir", "independent-metropolis"])
+def test_two_modes_get_their_weights_from_a_proposal_with_others(method):
+    problem, y = TwoMoons(), np.array([[0.0, 0.0], [0.1, -0.2]])
+    moons = posterior(LopsidedSquare(), problem, y).refine(
+        problem,
+        SamplingImportanceResampling(100)
+        if method == "sir"
+        else IndependentMetropolis(num_chains=50, steps_per_draw=150),
+        num_draws=2000,
+        allow_unusable=True,
+    )
+    draws = moons.sample(2000)
+    above = (draws.sum(axis=2) > 0).mean(axis=1)
+    # At least 300 of the draws are effective; with the proposal's weights it would be .8.
+    assert (moons.refinement.ess > 300).all()
+    assert (np.abs(above - 0.5) < 4 * 0.5 / np.sqrt(300)).all()
+
+
 @pytest.fixture(scope="module")
 def small_flow():
     flow = SplineCoupling(num_layers=2, width=8, depth=1, num_bins=4)

@@ -60,7 +60,7 @@ def curve(
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Measure how posteriors get better with more simulations, and project how many are enough.
+    """Project how many simulations are enough.
 
     Trains one solver on nested subsets of the same simulations. Each point is kept as soon as it
     is finished: `--resume` goes on after Ctrl-C. The folder then holds the table (Markdown, CSV)

@@ -23,6 +23,7 @@ from retrodict.judgement.trust import Trust
 from retrodict.repair import ConformalCalibration
 
 LEVEL = 0.02
+SIGN_OF_MARGINAL_ERROR = 0.05
 
 
 @dataclass(frozen=True)
@@ -113,9 +114,9 @@ def verdict(
     Bonferroni correction (weights .4, .25, .2, .15), so that an exact posterior fails with at
     most `level`.
 
-    If any fails, three quarters of the observations recalibrate each parameter
-    (`repair.ConformalCalibration`) and the others are tested again: posteriors that pass can be
-    trusted with that repair.
+    If any fails, and the parameters one by one give a sign of error (p below .05), three
+    quarters of the observations recalibrate each parameter (`repair.ConformalCalibration`) and
+    the others are tested again: posteriors that pass can be trusted with that repair.
 
     Args:
         draws: independent posterior draws, (observations, draws, dim); thin Markov chains first.
@@ -161,7 +162,11 @@ def verdict(
     trust = Trust.YES
     repair: ConformalCalibration | None = None
     against_repair: tuple[str, ...] = ()
-    if failed:
+    if failed and evidence[0].p_value > SIGN_OF_MARGINAL_ERROR:
+        # A test on fewer observations would pass for their number, not for the repair.
+        trust = Trust.NO
+        against_repair = ("Recalibrating each parameter by itself cannot repair this.",)
+    elif failed:
         # Repaired without a test of its own: the draws are known to be wrong.
         calibration = ConformalCalibration(
             lower=lower, upper=upper, names=names, significance=1.0, random_state=seed
