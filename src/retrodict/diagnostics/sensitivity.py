@@ -218,7 +218,7 @@ def _cross_validated(
         held_out = np.flatnonzero(fold_of == fold)
         seen = np.flatnonzero(fold_of != fold)
         asked = [y[held_out], *(_permuted(y[held_out], rng) if permute else [])]
-        seeds = rng.integers(2**31, size=targets.shape[1]).tolist()
+        seeds = [int(rng.integers(2**31)) for _ in range(targets.shape[1])]
         queries = np.concatenate(asked)
         # Threads: growing trees leaves the interpreter free, and the result is the same.
         predictions = Parallel(n_jobs=-1, prefer="threads")(
