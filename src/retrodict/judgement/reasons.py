@@ -41,7 +41,7 @@ def _of_marginals(result: SimulationBasedCalibration) -> str:
         result.names[int(np.argmin(result.p_values))]: "does not rank as it should"
     }
     named = [f"`{name}` {finding}" for name, finding in findings.items()]
-    return f"The posterior of {_listed(named, 'parameters')} (p = {_shown(result.p_values.min())})."
+    return f"The posterior of {_listed(named, 'parameters')} ({_shown(result.p_values.min())})."
 
 
 def _of_joint(result: JointCalibration) -> str:
@@ -53,7 +53,7 @@ def _of_joint(result: JointCalibration) -> str:
     pairs = [finding for name, finding in findings if name != DISTANCE]
     shown = pairs or ["the truth lies farther from, or nearer to, the centre than the draws do"]
     return (
-        f"Taken together, {_listed(shown, 'pairs of parameters')} (p = "
+        f"Taken together, {_listed(shown, 'pairs of parameters')} ("
         f"{_shown(result.p_values.min())})."
     )
 
@@ -66,13 +66,13 @@ def _of_observables(result: ConditionalCalibration) -> str:
         how = "is too narrow" if result.spreads[i, j] > 0 else "is too wide"
     return (
         f"The posterior of `{result.names[i]}` {how} for large values of "
-        f"`{result.observable_names[j]}`, compared with small ones (p = "
+        f"`{result.observable_names[j]}`, compared with small ones ("
         f"{_shown(result.p_values[i, j])})."
     )
 
 
 def _of_regions(result: ExpectedCoverage) -> str:
-    return f"Regions of highest density are {result.finding} (p = {_shown(result.p_value)})."
+    return f"Regions of highest density are {result.finding} ({_shown(result.p_value)})."
 
 
 def _listed(parts: list[str], kind: str) -> str:
@@ -82,4 +82,4 @@ def _listed(parts: list[str], kind: str) -> str:
 
 
 def _shown(p_value: float) -> str:
-    return "below 1e-12" if p_value < 1e-12 else f"{p_value:.2g}"
+    return "p < 1e-12" if p_value < 1e-12 else f"p = {p_value:.2g}"
