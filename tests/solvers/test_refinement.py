@@ -2,6 +2,7 @@
 
 import json
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -25,6 +26,7 @@ from retrodict.solvers.refinement import (
     LatentNUTS,
     SamplingImportanceResampling,
 )
+from retrodict.solvers.refinement.latent_nuts import _LatentTarget
 from retrodict.solvers.sampler import AbstractPosteriorSampler
 from retrodict.variables import Variable
 
@@ -288,6 +290,31 @@ def test_nuts_in_latent_space(small_flow):
     assert_allclose(summary["sd"].to_numpy().reshape(3, 2) / np.tile(sd, (3, 1)), 1, atol=0.2)
     with pytest.raises(CapabilityError, match="evidence"):
         found.log_prob(np.zeros((3, 2)))
+
+
+def test_the_latent_density_is_that_of_the_change_of_variables():
+    """Of a flow that bends, against the Jacobian of its inverse by autodiff."""
+    architecture = SplineCoupling(num_layers=2, width=8, depth=1, num_bins=4)
+    noise = np.random.default_rng(1)
+    flow = jax.tree.map(
+        lambda leaf: (
+            leaf + 0.3 * noise.normal(size=leaf.shape).astype(leaf.dtype)
+            if eqx.is_inexact_array(leaf)
+            else leaf
+        ),
+        architecture.build(2, 2, key=jax.random.key(0)),
+    )
+    target = _LatentTarget(PROBLEM, flow.base, flow.bijection)
+    y = c = jnp.asarray(Y[0], jnp.float32)
+    log_dets = []
+    for z in jax.random.normal(jax.random.key(1), (5, 2)):
+        x = flow.bijection.inverse(z, c)
+        jacobian = jax.jacfwd(lambda z: flow.bijection.inverse(z, c))(z)
+        log_det = jnp.linalg.slogdet(jacobian).logabsdet
+        log_dets.append(log_det)
+        expected = PROBLEM.prior.log_prob(x) + PROBLEM.log_likelihood(x, y) + log_det
+        assert_allclose(target.log_prob(z, y, c), expected, rtol=1e-4)
+    assert np.std(log_dets) > 0.1
 
 
 def test_a_trained_flow_is_refined(small_flow):
