@@ -8,7 +8,7 @@ from sklearn.model_selection import KFold
 from sklearn.neural_network import MLPClassifier
 
 from retrodict.diagnostics import c2st
-from retrodict.diagnostics.c2st import _standardised
+from retrodict.diagnostics.c2st import standardised
 from retrodict.errors import ConfigurationError, ConstantColumnError, ShapeError, TooFewRowsError
 
 
@@ -54,8 +54,8 @@ def test_definition_of_sbibm():
 
 def test_draws_far_from_zero_in_single_precision():
     first, second = two_samples(2, num_draws=100)
-    near = _standardised(first, second)
-    far = _standardised((first + 1000).astype(np.float32), (second + 1000).astype(np.float32))
+    near = standardised(first, second)
+    far = standardised((first + 1000).astype(np.float32), (second + 1000).astype(np.float32))
     assert_allclose(far, near, atol=1e-3)
 
 

@@ -96,6 +96,36 @@ def c2st(
     from sklearn.model_selection import KFold, cross_val_score
     from sklearn.neural_network import MLPClassifier
 
+    first, second = comparable(first, second, num_folds)
+    if z_score:
+        first, second = standardised(first, second)
+    num_draws, dim = first.shape
+    scores = cross_val_score(
+        MLPClassifier(
+            hidden_layer_sizes=(10 * dim, 10 * dim),
+            activation="relu",
+            solver="adam",
+            max_iter=10_000,
+            random_state=seed,
+        ),
+        np.concatenate([first, second]).astype(np.float32),
+        np.repeat([0.0, 1.0], num_draws),
+        cv=KFold(n_splits=num_folds, shuffle=True, random_state=seed),
+        scoring="accuracy",
+        n_jobs=num_jobs,
+        error_score="raise",
+    )
+    return ClassifierTwoSampleTest(scores, guessing_p_value(scores, num_draws), num_draws)
+
+
+def comparable(
+    first: ArrayLike, second: ArrayLike, num_folds: int
+) -> tuple[Float[np.ndarray, "draws dim"], Float[np.ndarray, "draws dim"]]:
+    """Both samples as arrays that a classifier can be trained on and judged by.
+
+    Raises:
+        NonFiniteError, ShapeError, TooFewRowsError, ConfigurationError: they are none.
+    """
     first = finite_array("first", first, ("draws", "dim"))
     second = finite_array("second", second, ("draws", "dim"))
     if first.shape != second.shape:
@@ -113,28 +143,11 @@ def c2st(
             f"`num_folds` must be between 2 and the number of draws; got {num_folds}.",
             "Use 5.",
         )
-    if z_score:
-        first, second = _standardised(first, second)
-    num_draws, dim = first.shape
-    scores = cross_val_score(
-        MLPClassifier(
-            hidden_layer_sizes=(10 * dim, 10 * dim),
-            activation="relu",
-            solver="adam",
-            max_iter=10_000,
-            random_state=seed,
-        ),
-        np.concatenate([first, second]).astype(np.float32),
-        np.repeat([0.0, 1.0], num_draws),
-        cv=KFold(n_splits=num_folds, shuffle=True, random_state=seed),
-        scoring="accuracy",
-        n_jobs=num_jobs,
-        error_score="raise",
-    )
-    return ClassifierTwoSampleTest(scores, _guessing_p_value(scores, num_draws), num_draws)
+    return first, second
 
 
-def _standardised(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def standardised(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both in standard deviations of the first, about its mean."""
     # In double precision: a float32 mean of draws far from zero would lose their spread.
     mean, sd = first.mean(axis=0, dtype=float), first.std(axis=0, ddof=1, dtype=float)
     constant = np.ptp(first, axis=0) == 0
@@ -147,7 +160,8 @@ def _standardised(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np
     return (first - mean) / sd, (second - mean) / sd
 
 
-def _guessing_p_value(scores: np.ndarray, num_draws: int) -> float:
+def guessing_p_value(scores: np.ndarray, num_draws: int) -> float:
+    """Probability that guessing is right as often as the folds' accuracies say."""
     from scipy.stats import binom
 
     num_right = math.floor(float(scores.mean()) * 2 * num_draws + 0.5)

@@ -11,14 +11,13 @@ import optax  # type: ignore[import-untyped]
 from jaxtyping import Int as NpInt
 from numpy.typing import ArrayLike
 
-from retrodict.diagnostics.arguments import finite_array
 from retrodict.diagnostics.c2st import (
-    MIN_DRAWS,
     ClassifierTwoSampleTest,
-    _guessing_p_value,
-    _standardised,
+    comparable,
+    guessing_p_value,
+    standardised,
 )
-from retrodict.errors import ConfigurationError, DivergenceError, ShapeError, TooFewRowsError
+from retrodict.errors import DivergenceError
 from retrodict.typing import Array, Bool, Float, Int, Key, Scalar
 
 # scikit-learn's `MLPClassifier`, which defines the published numbers.
@@ -58,25 +57,9 @@ def fast_c2st(
             arguments that cannot be compared.
         DivergenceError: samples so far apart that the classifier's gradients overflow.
     """
-    first = finite_array("first", first, ("draws", "dim"))
-    second = finite_array("second", second, ("draws", "dim"))
-    if first.shape != second.shape:
-        raise ShapeError(
-            f"Both samples must have the same shape; got {first.shape} and {second.shape}.",
-            "Use as many draws on both sides, or guessing is no longer right half of the time.",
-        )
-    if len(first) < MIN_DRAWS:
-        raise TooFewRowsError(
-            f"A classifier needs at least {MIN_DRAWS} draws on each side; got {len(first)}.",
-            "Draw more; published numbers use 10,000.",
-        )
-    if not 2 <= num_folds <= len(first):
-        raise ConfigurationError(
-            f"`num_folds` must be between 2 and the number of draws; got {num_folds}.",
-            "Use 5.",
-        )
+    first, second = comparable(first, second, num_folds)
     num_draws = len(first)
-    rows = np.concatenate(_standardised(first, second)).astype(np.float32)
+    rows = np.concatenate(standardised(first, second)).astype(np.float32)
     capacity = max(_SMALLEST, 1 << (len(rows) - 1).bit_length())
     held_out = _held_out(len(rows), num_folds, seed)
     right, losses = _num_right(
@@ -92,7 +75,7 @@ def fast_c2st(
             "Look at the ranges of both samples, which lie many powers of ten apart.",
         )
     scores = np.asarray(right, dtype=float) / np.bincount(held_out, minlength=num_folds)
-    return ClassifierTwoSampleTest(scores, _guessing_p_value(scores, num_draws), num_draws)
+    return ClassifierTwoSampleTest(scores, guessing_p_value(scores, num_draws), num_draws)
 
 
 def _held_out(num_rows: int, num_folds: int, seed: int) -> NpInt[np.ndarray, " rows"]:
