@@ -167,6 +167,21 @@ def test_values_at_a_bound_cannot_be_repaired_but_judged():
     assert "bound" in result.reasons[-1]
 
 
+@pytest.mark.parametrize("row", range(0, 200, 9))
+def test_one_value_that_cannot_be_repaired_is_no_crash(row):
+    """Whichever part of the observations it falls into."""
+    draws, truth, _ = problem(16, 200, 60)
+    wrong = narrowed(draws, 0.4)
+    at_bound = wrong.copy()
+    at_bound[row, 0, 0] = wrong.min() - 1
+    result = verdict(at_bound, truth, lower=wrong.min() - 1)
+    assert result.trust is Trust.NO
+    assert "Repair could not be tried" in result.reasons[-1]
+    wrong[row, :, 0] = 1.0
+    result = verdict(wrong, truth)
+    assert "Repair could not be tried" in result.reasons[-1]
+
+
 def test_what_could_have_been_seen_shrinks_with_the_observations():
     few, many = (verdict(*problem(11, num, 60)).detectable for num in (100, 400))
     assert few.shift == pytest.approx(2 * many.shift)

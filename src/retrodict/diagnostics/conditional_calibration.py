@@ -72,13 +72,11 @@ class ConditionalCalibration:
         shifted = abs(self.shifts[i, j]) >= abs(self.spreads[i, j])
         if shifted:
             how = "lies too low" if self.shifts[i, j] > 0 else "lies too high"
-            where = "large"
         else:
             how = "is too narrow" if self.spreads[i, j] > 0 else "is too wide"
-            where = "large"
         return (
             f"Calibration depends on the observation: the posterior of `{self.names[i]}` {how} at "
-            f"{where} values of `{self.observable_names[j]}` compared with small ones (p = "
+            f"large values of `{self.observable_names[j]}` compared with small ones (p = "
             f"{p_value}, {self.num_observations} observations); the model needs more simulations "
             "or more flexibility in how it uses that observable."
         )

@@ -9,10 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from retrodict.diagnostics.rank_uniformity import simultaneous_band, uniformity_p_value
+from retrodict.diagnostics.rank_uniformity import (
+    simultaneous_band,
+    spread_out_points,
+    uniformity_p_value,
+)
 
 LEVEL = 0.01
-MAX_POINTS = 100
 VISIBLE_DEVIATION = 2.0  # standard errors from which a deviation is given a direction
 
 
@@ -34,7 +37,7 @@ def rank_coverage(ranks: Int[np.ndarray, " observations"], num_draws: int) -> Ra
             than the truth; 0 to `num_draws`, uniform for an exact posterior.
         num_draws: L, posterior draws per observation.
     """
-    points = np.unique(np.linspace(1, num_draws, min(num_draws, MAX_POINTS)).round().astype(int))
+    points = spread_out_points(num_draws)
     levels = points / (num_draws + 1)
     num = len(ranks)
     counts = np.searchsorted(np.sort(ranks), points)

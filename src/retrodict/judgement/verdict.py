@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
+from sklearn.base import clone
 
 from retrodict.diagnostics.arguments import (
     MIN_OBSERVATIONS,
@@ -14,7 +15,13 @@ from retrodict.diagnostics.arguments import (
     draws_and_truth,
     finite_array,
 )
-from retrodict.errors import ConfigurationError, OutOfBoundsError, ShapeError, TooFewRowsError
+from retrodict.errors import (
+    ConfigurationError,
+    ConstantColumnError,
+    OutOfBoundsError,
+    ShapeError,
+    TooFewRowsError,
+)
 from retrodict.judgement.detectable import Detectable, detectable
 from retrodict.judgement.evidence import Evidence, gather
 from retrodict.judgement.reasons import reasons_of, without_echoes
@@ -232,14 +239,14 @@ def _tried(
                 f"A quarter of {len(truth)} observations is less than the {MIN_OBSERVATIONS} "
                 "that the repair is tested on."
             )
-        calibration.fit(draws[first], truth[first])
-    except (TooFewRowsError, OutOfBoundsError) as error:
+        repaired = calibration.fit(draws[first], truth[first]).apply(draws[second])
+        from_all = clone(calibration).fit(draws, truth)
+    except (TooFewRowsError, OutOfBoundsError, ConstantColumnError) as error:
         return None, (f"Repair could not be tried. {error.message}",)
     # No density is known of draws that were moved.
-    again = tests.made(calibration.apply(draws[second]), second, None)
-    still_failed = [piece for piece in again if piece.failed]
+    still_failed = [piece for piece in tests.made(repaired, second, None) if piece.failed]
     if not still_failed:
-        return calibration.fit(draws, truth), ()
+        return from_all, ()
     return None, tuple(f"After recalibration: {reason}" for reason in reasons_of(still_failed))
 
 
