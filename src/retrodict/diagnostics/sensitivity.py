@@ -99,7 +99,7 @@ class Sensitivity:
         ]
         parts = []
         if led:
-            shown = ", ".join(led[:6]) + (", ..." if len(led) > 6 else "")
+            shown = ", ".join(led[:6]) + (f" and {len(led) - 6} more" if len(led) > 6 else "")
             parts.append(f"Posterior means are moved most: {shown}")
         if independent:
             parts.append(f"no observable moves {_listed(independent)}: only the prior speaks there")

@@ -48,8 +48,9 @@ def _of_training(history: pd.DataFrame | None) -> list[str]:
         return []
     if _is_overfitted(history):
         return [
-            "More simulations: the held-out loss rises while the training loss falls, so the "
-            "data are learned by heart; stopping early or a smaller network helps less."
+            "More simulations, or rows of a table: the held-out loss rises while the training "
+            "loss falls, so the data are learned by heart; stopping early or a smaller network "
+            "helps less."
         ]
     loss = history["validation_loss"].to_numpy(dtype=float)
     tenth = max(2, len(loss) // 10)

@@ -74,7 +74,9 @@ class Verdict:
                 "Trust with repair: the posterior is not calibrated as it is; recalibrated on "
                 "three quarters of the observations, it passed every test on the others."
             )
-        return "Do not trust: the posterior is not calibrated, and recalibration does not help."
+        return (
+            "Do not trust: the posterior is not calibrated, and was not repaired by recalibration."
+        )
 
     def to_dict(self) -> Json:
         return {
