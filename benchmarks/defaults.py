@@ -63,10 +63,8 @@ def judge(task, estimator):
     estimator.fit_problem(problem, num_simulations=TASKS[task])
     result = {"fit_seconds": round(time.perf_counter() - started, 1)}
     x, y = problem.simulations(jax.random.key(31_000), 10_000)
-    smallest, largest = (
-        np.asarray(estimator._scaling.y_lower),
-        np.asarray(estimator._scaling.y_upper),
-    )
+    seen = estimator._training_observations
+    smallest, largest = seen.lower, seen.upper
     inside = ((y >= smallest) & (y <= largest)).all(axis=1)
     x, y = x[inside], y[inside]
     result["negative_log_likelihood"] = float(-estimator.retrodict(y).log_prob(x).mean())

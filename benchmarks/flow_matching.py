@@ -71,7 +71,8 @@ def concrete(split):
 
 
 def density_of(estimator, x, y):
-    smallest, largest = estimator._training_range()
+    seen = estimator._training_observations
+    smallest, largest = seen.lower, seen.upper
     inside = ((y >= smallest) & (y <= largest)).all(axis=1)
     return float(-estimator.retrodict(y[inside]).log_prob(x[inside]).mean())
 

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from retrodict.diagnostics import mmd_per_observation
-from retrodict.errors import OutsideTrainingRangeWarning
+from retrodict.errors import MisspecificationWarning
 from retrodict.problems import get_problem
 from retrodict.solvers import RejectionABC
 
@@ -30,7 +30,7 @@ def energy_score(draws: np.ndarray, truth: np.ndarray, scale: np.ndarray) -> flo
 
 
 def main() -> None:
-    warnings.simplefilter("ignore", OutsideTrainingRangeWarning)
+    warnings.simplefilter("ignore", MisspecificationWarning)
     print("| problem | simulations | adjustment | accepted | energy score | MMD^2 | radius |")
     print("|---|---:|---|---:|---:|---:|---:|")
     for name in ("inverse-kinematics", "two-moons", "linear-gaussian"):

@@ -165,8 +165,12 @@ class RetrodictWarning(UserWarning):
     """Base of every warning."""
 
 
-class OutsideTrainingRangeWarning(RetrodictWarning):
-    """An observation lies outside what the model was trained on."""
+class MisspecificationWarning(RetrodictWarning):
+    """An observation is unlike those that the model was trained on."""
+
+
+class OutsideTrainingRangeWarning(MisspecificationWarning):
+    """An observation lies outside the range of those that the model was trained on."""
 
 
 class UnreliableChainsWarning(RetrodictWarning):

@@ -29,8 +29,5 @@ class Odd(AbstractSolver):
     def _sampler(self, y):
         raise NotImplementedError
 
-    def _training_range(self):
-        raise NotImplementedError
-
     def __sklearn_is_fitted__(self):
         return False

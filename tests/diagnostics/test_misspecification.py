@@ -60,10 +60,17 @@ def test_p_values_count_those_at_least_as_odd():
     oddness = np.array([[2.0, 8.5], [3.0, 8.0], [0.0, 0.0], [np.inf, 6.5]])
     expected = [[4 / 5, 1 / 5], [2 / 5, 2 / 5], [1.0, 1.0], [1 / 5, 3 / 5]]
     assert_allclose(conformal(held_out, oddness), expected)
-    # The smallest decides how odd the whole is; the others only among equals.
-    p_values = np.array([[0.8, 0.2], [0.5, 0.4], [1.0, 1.0], [0.2, 0.6]])
-    oddest_first = np.argsort(-combined(p_values))
-    assert oddest_first.tolist() == [3, 0, 1, 2]
+
+
+def test_the_smallest_p_value_decides_then_the_distance_beyond_then_the_others():
+    held_out = np.stack([np.arange(9.0), np.arange(9.0)], axis=1)
+    oddness = np.array([[7.5, 1.0], [6.5, 6.5], [0.0, 0.0], [7.5, 3.0], [9.0, 0.0], [0.0, 30.0]])
+    assert np.argsort(-combined(held_out, oddness)).tolist() == [5, 4, 3, 0, 1, 2]
+    # However far beyond, a smaller p-value of the same ranking weighs more than the distance.
+    beyond = combined(held_out, np.array([[8.0 + 1e-9, 0.0], [1e300, 0.0], [np.inf, 0.0]]))
+    assert (np.diff(beyond) >= 0).all()
+    assert beyond[0] > combined(held_out, np.array([[8.0, 8.0]]))[0]
+    assert np.isfinite(beyond).all()
 
 
 def test_p_values_of_training_observations_are_uniform(typical, rng):

@@ -19,7 +19,7 @@ from retrodict.diagnostics import calibration_error, recovery
 from retrodict.errors import (
     CapabilityError,
     ConfigurationError,
-    OutsideTrainingRangeWarning,
+    MisspecificationWarning,
     TooFewRowsError,
 )
 from retrodict.judgement import verdict
@@ -166,8 +166,8 @@ def _point(
 
 def _log_score(solver: AbstractSolver, held_out: HeldOut) -> float | None:
     with warnings.catch_warnings():
-        # These come from where the training data came; a few lie beyond it by chance.
-        warnings.simplefilter("ignore", OutsideTrainingRangeWarning)
+        # These come from where the training data came; a few are odd by chance.
+        warnings.simplefilter("ignore", MisspecificationWarning)
         posterior = solver.retrodict(held_out.y)
     try:
         return float(np.mean(posterior.log_prob(held_out.x[:, None])))

@@ -13,7 +13,7 @@ from retrodict.diagnostics import (
     mmd_per_observation,
     resimulation_error,
 )
-from retrodict.errors import OutsideTrainingRangeWarning
+from retrodict.errors import MisspecificationWarning
 from retrodict.problems.base import AbstractProblem, AbstractReferencePosterior
 from retrodict.solvers.base import AbstractSolver
 
@@ -73,8 +73,8 @@ def posterior_draws(
 ) -> Float[np.ndarray, "rows draws dim"]:
     """Draws from the posterior of each row of `y`."""
     with warnings.catch_warnings():
-        # These come from where the training data came; a few lie beyond it by chance.
-        warnings.simplefilter("ignore", OutsideTrainingRangeWarning)
+        # These come from where the training data came; a few are odd by chance.
+        warnings.simplefilter("ignore", MisspecificationWarning)
         posterior = estimator.retrodict(y)
     return np.asarray(posterior.sample(num_draws, random_state=seed))
 

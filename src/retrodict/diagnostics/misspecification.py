@@ -119,9 +119,11 @@ class Misspecification:
         )
         if self.passed:
             return f"{found}: no more than that ({_p(self.batch_p_value)})."
-        most = int(self.odd_observables.sum(axis=0).argmax())
-        often = int(self.odd_observables[:, most].sum())
-        named = f"`{self.names[most]}` stands out in {often} of them; " if often else ""
+        # One broken sensor makes those surprising that it should agree with, but less so.
+        size = np.where(self.odd_observables, np.abs(self.z_scores), 0)
+        first = np.bincount(size.argmax(axis=1)[size.any(axis=1)], minlength=len(self.names))
+        most = int(first.argmax())
+        named = f"`{self.names[most]}` stands out in {first[most]} of them; " if first.any() else ""
         return (
             f"{found} ({_p(self.batch_p_value)}); {named}the oddest is row {oddest}: "
             f"{self.reasons(oddest)}. {_ADVICE}"

@@ -15,6 +15,7 @@ _ROWS_PER_LEADING = 10
 _SKEWED = 1.0
 _ROWS_FOR_POWER = 2000
 _SMALLEST_SD = 1e-5  # of a principal component, relative to the largest
+_FARTHEST_RAW = 1e50  # quartile widths of a column before its power transform
 _FARTHEST = 1e3  # standard deviations: beyond, everything is as far as can be
 _FARTHEST_BACK = 100.0
 _NUMBERS_AT_ONCE = 2**22
@@ -211,8 +212,10 @@ Columns = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 def _fit_columns(rows: np.ndarray) -> Columns:
     centre = np.median(rows, axis=0)
     scale = np.subtract(*np.quantile(rows, [0.75, 0.25], axis=0)) / 1.349
-    scale = np.where(scale > 0, scale, rows.std(axis=0))
-    standard = (rows - centre) / scale
+    largest = np.abs(rows - centre).max(axis=0)
+    # Relative to the largest, because the square of a huge number is no finite one.
+    scale = np.where(scale > 0, scale, largest * (rows / largest).std(axis=0))
+    standard = _standardised(rows, centre, scale)
     power = np.ones(rows.shape[1])
     third = ((standard - standard.mean(axis=0)) ** 3).mean(axis=0)
     for j in np.flatnonzero(np.abs(third) > _SKEWED * standard.std(axis=0) ** 3):
@@ -234,8 +237,15 @@ def _fit_power(column: np.ndarray) -> float:
 
 def _transformed(y: np.ndarray, columns: Columns) -> np.ndarray:
     centre, scale, power, shift, spread = columns
-    u = (_power_transform((y - centre) / scale, power) - shift) / spread
+    u = (_power_transform(_standardised(y, centre, scale), power) - shift) / spread
     return np.clip(u, -_FARTHEST, _FARTHEST)
+
+
+def _standardised(y: np.ndarray, centre: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    # Halved before the difference, and limited after the division: both could overflow.
+    with np.errstate(over="ignore"):
+        standard = 2 * ((y / 2 - centre / 2) / scale)
+    return np.clip(standard, -_FARTHEST_RAW, _FARTHEST_RAW)
 
 
 def _power_transform(x: np.ndarray, power: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from retrodict.errors import ConstantColumnError
 MAX_ROWS = 10_000
 MAX_UNSEEN = 2_000
 _SMALLEST_SCATTER = 1e-9
+_SINGLE_PRECISION = 1e-6
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class TypicalState:
         measured = cls(**parts).measured(ranking)
         parts["ranking"] = np.sort(measured.measures, axis=0)
         others = cls(**parts).measured(combining).measures
-        parts["combining"] = np.sort(combined(conformal(parts["ranking"], others)))
+        parts["combining"] = np.sort(combined(parts["ranking"], others))
         parts["z_limits"] = _limits(np.abs(measured.z_scores), level)
         return cls(**parts)
 
@@ -114,7 +115,9 @@ class TypicalState:
         means, sds = density.given_the_others(u)
         scores = (u - means) / sds
 
-        other_value = ~varies & (y != self.constant)
+        # A value that was simulated in single precision may be typed in full.
+        same = np.abs(y - self.constant) <= _SINGLE_PRECISION * np.abs(self.constant)
+        other_value = ~varies & ~same
         z_scores = np.where(other_value, np.inf, 0.0)
         z_scores[:, varies] = scores
         expected = np.where(varies, 0.0, self.constant) + np.zeros_like(y)
@@ -158,9 +161,22 @@ def conformal(
     return (1 + np.stack(at_least, axis=1)) / (1 + num)
 
 
-def combined(test_p_values: np.ndarray) -> Float[np.ndarray, " observations"]:
-    """How odd the smallest p-value is; among equals the sum of all decides, lest they tie."""
-    return -(test_p_values.min(axis=1) + 1e-6 * test_p_values.sum(axis=1))
+def combined(
+    held_out: Float[np.ndarray, "held_out tests"], oddness: Float[np.ndarray, "observations tests"]
+) -> Float[np.ndarray, " observations"]:
+    """How odd the smallest p-value is.
+
+    Observations beyond all held-out ones share the smallest p-value that there can be: among
+    them it decides how far beyond, in distances of the largest held-out one from the median.
+    Among other equals the sum of all p-values decides.
+    """
+    p_values = conformal(held_out, oddness)
+    usual, largest = np.median(held_out, axis=0), held_out[-1]
+    with np.errstate(invalid="ignore"):
+        excess = (oddness - largest) / np.maximum(largest - usual, _SMALLEST_SCATTER)
+    farthest = np.where(oddness > largest, excess, 0).max(axis=1)
+    beyond = (1 - 1 / (1 + farthest)) / (1 + len(held_out))
+    return beyond - p_values.min(axis=1) - 1e-6 * p_values.sum(axis=1)
 
 
 def _limits(z: Float[np.ndarray, "held_out cond"], level: float) -> Float[np.ndarray, " cond"]:

@@ -111,7 +111,9 @@ class TypicalObservations:
         _check_columns("observations", y, len(self.names_))
         found = state.measured(y)
         test_p_values = conformal(state.ranking, found.measures)
-        p_values = conformal(state.combining[:, None], combined(test_p_values)[:, None])[:, 0]
+        p_values = conformal(
+            state.combining[:, None], combined(state.ranking, found.measures)[:, None]
+        )[:, 0]
         return Misspecification(
             p_values=p_values,
             test_p_values=test_p_values,

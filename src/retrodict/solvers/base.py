@@ -11,11 +11,13 @@ import numpy as np
 from jaxtyping import Float
 from sklearn.base import BaseEstimator
 
-from retrodict.errors import NotFittedError, OutsideTrainingRangeWarning
+from retrodict.diagnostics import TypicalObservations
+from retrodict.errors import NotFittedError
 from retrodict.problems.base import AbstractProblem
 from retrodict.solvers.posterior import Posterior
 from retrodict.solvers.sampler import AbstractPosteriorSampler
-from retrodict.tables import Matrix, as_matrix, check_observation, check_pairs, outside_range
+from retrodict.solvers.training_observations import TrainingObservations
+from retrodict.tables import Matrix, as_matrix, check_observation, check_pairs
 from retrodict.training import Progress
 from retrodict.variables import Variable, default_variables, names_of
 
@@ -28,6 +30,7 @@ class AbstractSolver(BaseEstimator, abc.ABC):
 
     Attributes:
         parameters_, observables_: the columns of x and y.
+        typical_observations_: tests whether an observation is like those of training.
         n_features_in_: columns of y.
     """
 
@@ -53,10 +56,6 @@ class AbstractSolver(BaseEstimator, abc.ABC):
     @abc.abstractmethod
     def _sampler(self, y: Float[np.ndarray, "observations cond"]) -> AbstractPosteriorSampler:
         """The posteriors of checked observations."""
-
-    @abc.abstractmethod
-    def _training_range(self) -> tuple[Float[np.ndarray, " cond"], Float[np.ndarray, " cond"]]:
-        """Smallest and largest training value of each observable."""
 
     def fit(
         self: _Solver,
@@ -132,7 +131,9 @@ class AbstractSolver(BaseEstimator, abc.ABC):
                 array or DataFrame.
 
         Warns:
-            OutsideTrainingRangeWarning: an observation unlike all training data, with how far.
+            MisspecificationWarning: an observation unlike those of training, with what is odd
+                about it (see `typical_observations_`); of a batch, more of them than by chance.
+            OutsideTrainingRangeWarning: the same, for values far outside the training range.
 
         Raises:
             NotFittedError: before `fit`.
@@ -140,10 +141,9 @@ class AbstractSolver(BaseEstimator, abc.ABC):
         """
         self._require_fitted()
         values, is_single = check_observation(y, self.observables_)
-        lower, upper = self._training_range()
-        outside = outside_range(values, lower, upper, names_of(self.observables_))
-        if outside is not None:
-            warnings.warn(outside, OutsideTrainingRangeWarning, stacklevel=2)
+        warning = self._training_observations.warning(values, names_of(self.observables_))
+        if warning is not None:
+            warnings.warn(warning, stacklevel=2)
         return Posterior(
             self._sampler(values),
             values,
@@ -152,6 +152,16 @@ class AbstractSolver(BaseEstimator, abc.ABC):
             observables=self.observables_,
             random_state=self.random_state,
         )
+
+    @property
+    def typical_observations_(self) -> TypicalObservations | None:
+        """Tests whether an observation is like those of training, at a level of 1 %.
+
+        `retrodict` asks it of every observation; `typical_observations_.test(y)` says more. None
+        with fewer than 400 training rows, more than 1,000 observables, or none that varies.
+        """
+        self._require_fitted()
+        return self._training_observations.typical
 
     def _fit(
         self: _Solver,
@@ -163,11 +173,17 @@ class AbstractSolver(BaseEstimator, abc.ABC):
         checkpoint: Path | None,
         *,
         allow_constant_y: bool = False,
+        seen: TrainingObservations | None = None,
     ) -> _Solver:
         check_pairs(x, y, FEWEST_ROWS, allow_constant_y=allow_constant_y)
         self.parameters_ = _variables(parameters, x.names, "x", x.values.shape[1])
         self.observables_ = _variables(observables, y.names, "y", y.values.shape[1])
         self.n_features_in_ = len(self.observables_)
+        if seen is None:
+            seen = TrainingObservations.fit(
+                y.values, names_of(self.observables_), self.random_state
+            )
+        self._training_observations = seen
         self._learn(x.values, y.values, progress, checkpoint)
         return self
 

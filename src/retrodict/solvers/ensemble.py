@@ -101,11 +101,15 @@ class Ensemble(AbstractSolver):
     def to_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """JSON-able settings and arrays, enough for `from_state`."""
         self._require_fitted()
-        states, arrays = [], {"weights": self.weights_}
+        # Members have seen the same observations, which are kept once.
+        seen = self._training_observations.to_arrays()
+        states, arrays = [], seen | {"weights": self.weights_}
         for i, member in enumerate(self.members_):
             state, of_member = member.to_state()
             states.append(state)
-            arrays |= {f"member.{i}.{name}": array for name, array in of_member.items()}
+            arrays |= {
+                f"member.{i}.{name}": array for name, array in of_member.items() if name not in seen
+            }
         settings = self.get_params(deep=False)
         solver = settings.pop("solver")
         return {
@@ -131,7 +135,8 @@ class Ensemble(AbstractSolver):
                 for name, array in arrays.items()
                 if name.startswith(prefix)
             }
-            members.append(kind.from_state(of_member, own))
+            # What is kept once lacks a prefix, and is looked up by its own name.
+            members.append(kind.from_state(of_member, arrays | own))
         solver = state["solver"]
         if solver is None:
             solver = clone(members[0]).set_params(random_state=state["solver_random_state"])
@@ -144,6 +149,7 @@ class Ensemble(AbstractSolver):
             state["log_score"],
         )
         ensemble.num_rows_ = state["num_rows"]
+        ensemble._training_observations = members[0]._training_observations
         ensemble.parameters_ = members[0].parameters_
         ensemble.observables_ = members[0].observables_
         ensemble.n_features_in_ = members[0].n_features_in_
@@ -171,6 +177,7 @@ class Ensemble(AbstractSolver):
                 checkpoint and checkpoint.with_name(f"{checkpoint.name}.{i}"),
                 # Rows have been checked; what is left of them after a split may be constant.
                 allow_constant_y=True,
+                seen=self._training_observations,
             )
             self._require_density(member, y[:1])
             members.append(member)
@@ -203,10 +210,6 @@ class Ensemble(AbstractSolver):
     def _sampler(self, y: Float[np.ndarray, "observations cond"]) -> MixedSampler:
         members = [member._sampler(y) for member in self.members_]
         return MixedSampler(members, self.weights_, len(y))
-
-    def _training_range(self) -> tuple[Float[np.ndarray, " cond"], Float[np.ndarray, " cond"]]:
-        lower, upper = zip(*(member._training_range() for member in self.members_), strict=True)
-        return np.min(lower, axis=0), np.max(upper, axis=0)
 
     def _split(self, num_rows: int) -> tuple[np.ndarray, np.ndarray]:
         order = np.random.default_rng(self.random_state).permutation(num_rows)

@@ -125,7 +125,7 @@ class GradientInversion(AbstractForwardSolver):
             did not converge; `coverage(exact_draws)` compares them with an exact posterior.
 
         Warns:
-            OutsideTrainingRangeWarning: an observation unlike all training data, with how far.
+            MisspecificationWarning: as in `retrodict`.
 
         Raises:
             NotFittedError: before `fit`.

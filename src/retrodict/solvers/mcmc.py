@@ -174,7 +174,6 @@ class MCMC(AbstractSolver):
                 "Return -inf where x cannot have produced y, and check for 0 / 0.",
             )
         self._target = target
-        self._y_range = y.min(axis=0), y.max(axis=0)
 
     def _sampler(self, y: Float[np.ndarray, "observations cond"]) -> AbstractPosteriorSampler:
         return MarkovDraws(
@@ -186,9 +185,6 @@ class MCMC(AbstractSolver):
             target_acceptance=self.target_acceptance,
             names=names_of(self.parameters_),
         )
-
-    def _training_range(self) -> tuple[Float[np.ndarray, " cond"], Float[np.ndarray, " cond"]]:
-        return self._y_range
 
     def __sklearn_is_fitted__(self) -> bool:
         return "_target" in vars(self)

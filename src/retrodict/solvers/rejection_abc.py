@@ -12,9 +12,10 @@ from retrodict.solvers.accepted import Accepted, AcceptedDraws, nearest, regress
 from retrodict.solvers.base import AbstractSolver
 from retrodict.solvers.sampler import AbstractPosteriorSampler
 from retrodict.solvers.scaling import Scaling, fit_scaling
+from retrodict.solvers.training_observations import TrainingObservations
 from retrodict.tables import check_observation
 from retrodict.training import Progress
-from retrodict.variables import Variable
+from retrodict.variables import Variable, names_of
 
 _FEWEST_PER_OBSERVABLE = 10
 
@@ -126,7 +127,8 @@ class RejectionABC(AbstractSolver):
             "observables": [asdict(variable) for variable in self.observables_],
             "scaling": scaling,
         }
-        return state, arrays | {"x": self._x, "y": self._y}
+        kept = self._training_observations.to_arrays()
+        return state, arrays | kept | {"x": self._x, "y": self._y}
 
     @classmethod
     def from_state(cls, state: dict[str, Any], arrays: dict[str, np.ndarray]) -> "RejectionABC":
@@ -140,6 +142,8 @@ class RejectionABC(AbstractSolver):
             arrays["x"], np.random.default_rng(solver.random_state)
         )
         solver._keep(arrays["x"], arrays["y"], scaling, spread)
+        names = names_of(solver.observables_)
+        solver._training_observations = TrainingObservations.from_arrays(arrays, names)
         return solver
 
     def _learn(
@@ -205,9 +209,6 @@ class RejectionABC(AbstractSolver):
             u.reshape(-1, u.shape[-1]), np.repeat(c, self.num_accepted_, axis=0)
         )
         return AcceptedDraws(flat.reshape(u.shape), weights=accepted.weights)
-
-    def _training_range(self) -> tuple[Float[np.ndarray, " cond"], Float[np.ndarray, " cond"]]:
-        return np.asarray(self._scaling.y_lower), np.asarray(self._scaling.y_upper)
 
     def __sklearn_is_fitted__(self) -> bool:
         return "_tree" in vars(self)

@@ -43,7 +43,7 @@ class Scaling(eqx.Module):
         power_y, affine_y: of the observations, in this order.
         point_masses: bounds that carry probability.
         x_reference: an x~ well inside the support, where a stand-in is needed.
-        y_lower, y_upper: smallest and largest training value of each observable.
+        y_reference: a y well inside those of training, likewise.
     """
 
     bounds: BoundedToReal
@@ -53,8 +53,7 @@ class Scaling(eqx.Module):
     affine_y: Affine
     point_masses: PointMasses = eqx.field(static=True)
     x_reference: tuple[float, ...] = eqx.field(static=True)
-    y_lower: tuple[float, ...] = eqx.field(static=True)
-    y_upper: tuple[float, ...] = eqx.field(static=True)
+    y_reference: tuple[float, ...] = eqx.field(static=True)
 
     @property
     def of_x(self) -> AbstractBijection:
@@ -79,7 +78,7 @@ class Scaling(eqx.Module):
     def whiten(self, x: Float[np.ndarray, "rows dim"]) -> Float[np.ndarray, "rows dim"]:
         """u of each row of spread values x~, of a scaling that was fitted without regression."""
         # Such a u does not depend on y, so that any y serves.
-        anywhere = np.zeros((len(x), len(self.y_lower))) + self.y_lower
+        anywhere = np.zeros((len(x), len(self.y_reference))) + self.y_reference
         return self.forward(x, anywhere)[0]
 
     def condition(self, y: Float[np.ndarray, "rows cond"]) -> Float[np.ndarray, "rows cond"]:
@@ -111,8 +110,7 @@ class Scaling(eqx.Module):
             "y_kinds": list(self.power_y.kinds),
             "y_scales": list(self.power_y.scales),
             "x_reference": list(self.x_reference),
-            "y_lower": list(self.y_lower),
-            "y_upper": list(self.y_upper),
+            "y_reference": list(self.y_reference),
         }
         arrays = {
             "regression.weights": np.asarray(self.regression.weights),
@@ -144,8 +142,7 @@ class Scaling(eqx.Module):
                 affine_y=Affine(arrays["affine_y.loc"], arrays["affine_y.scale"]),
                 point_masses=masses,
                 x_reference=tuple(settings["x_reference"]),
-                y_lower=tuple(settings["y_lower"]),
-                y_upper=tuple(settings["y_upper"]),
+                y_reference=tuple(settings["y_reference"]),
             )
 
 
@@ -199,8 +196,7 @@ def fit_scaling(
             affine_y=affine_y,
             point_masses=masses,
             x_reference=tuple(np.median(spread, axis=0).tolist()),
-            y_lower=tuple(y.min(axis=0).tolist()),
-            y_upper=tuple(y.max(axis=0).tolist()),
+            y_reference=tuple(np.median(y, axis=0).tolist()),
         )
     return scaling, spread
 

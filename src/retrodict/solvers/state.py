@@ -11,8 +11,9 @@ import numpy as np
 from retrodict.flows import get_architecture
 from retrodict.networks import AbstractRecipe
 from retrodict.solvers.scaling import Scaling
+from retrodict.solvers.training_observations import TrainingObservations
 from retrodict.training import Outcome
-from retrodict.variables import Variable
+from retrodict.variables import Variable, names_of
 
 if TYPE_CHECKING:
     from retrodict.solvers.trained import AbstractTrainedSolver
@@ -22,6 +23,7 @@ def to_state(solver: "AbstractTrainedSolver") -> tuple[dict[str, Any], dict[str,
     """Everything that a fitted solver has learned and chosen."""
     scaling, arrays = solver._scaling.to_state()
     leaves = jax.tree.leaves(eqx.filter(solver._model, eqx.is_array))
+    arrays |= solver._training_observations.to_arrays()
     arrays |= {f"flow.{i}": np.asarray(leaf) for i, leaf in enumerate(leaves)}
     hyperparameters = {
         name: _described(value) if isinstance(value, AbstractRecipe) else value
@@ -63,6 +65,9 @@ def from_state(
     solver.n_features_in_ = len(solver.observables_)
     solver._architecture = kind._restored_architecture(state["architecture"])
     solver._scaling = Scaling.from_state(state["scaling"], arrays)
+    solver._training_observations = TrainingObservations.from_arrays(
+        arrays, names_of(solver.observables_)
+    )
     skeleton = solver._build(jax.random.key(0))
     leaves, treedef = jax.tree.flatten(eqx.filter(skeleton, eqx.is_array))
     loaded = [jnp.asarray(arrays[f"flow.{i}"]) for i in range(len(leaves))]

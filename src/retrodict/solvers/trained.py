@@ -88,9 +88,6 @@ class AbstractTrainedSolver(AbstractSolver):
     def _sampler(self, y: Float[np.ndarray, "observations cond"]) -> AbstractPosteriorSampler:
         return ScaledDistribution(self._distribution(), self._scaling, y)
 
-    def _training_range(self) -> tuple[Float[np.ndarray, " cond"], Float[np.ndarray, " cond"]]:
-        return np.asarray(self._scaling.y_lower), np.asarray(self._scaling.y_upper)
-
     @property
     def has_round_trip(self) -> bool:
         """Whether draws come from a flow, whose inverse `round_trip` can certify."""

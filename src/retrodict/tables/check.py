@@ -27,6 +27,8 @@ __all__ = [
     "outside_range",
 ]
 
+_SINGLE_PRECISION = 1e-6
+
 
 def check_pairs(
     x: Matrix, y: Matrix, minimum_rows: int = 2, *, allow_constant_y: bool = False
@@ -187,6 +189,8 @@ def outside_range(
     lower: Float[np.ndarray, " cond"],
     upper: Float[np.ndarray, " cond"],
     names: Sequence[str],
+    *,
+    margin: float = 0.0,
 ) -> str | None:
     """One sentence that says which observables lie outside the training range, and how far.
 
@@ -195,12 +199,15 @@ def outside_range(
         lower: smallest value of each observable in training.
         upper: largest value of each observable in training.
         names: of the observables.
+        margin: how far outside, in widths of the training range, nothing is said yet.
 
     Returns:
         The sentence, with the distance in widths of the training range; None if all are inside.
     """
     excess = np.maximum(lower - values, values - upper)
-    is_outside = excess > 0
+    # A value that was constant in a simulator's single precision may be typed in full.
+    rounding = _SINGLE_PRECISION * np.maximum(np.abs(lower), np.abs(upper))
+    is_outside = excess > margin * (upper - lower) + rounding
     if not is_outside.any():
         return None
     told = []
