@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         training as training,
         typing as typing,
         variables as variables,
+        variational as variational,
     )
     from retrodict.budget import LearningCurve as LearningCurve, learning_curve as learning_curve
     from retrodict.bundle import load as load, save as save
@@ -99,6 +100,7 @@ if TYPE_CHECKING:
     )
     from retrodict.tables import read_table as read_table, write_table as write_table
     from retrodict.variables import Variable as Variable
+    from retrodict.variational import Autoencoder as Autoencoder
 
 __version__ = "0.1.0"
 
@@ -167,6 +169,7 @@ _NAMES_OF = {
     ),
     "tables": ("read_table", "write_table"),
     "variables": ("Variable",),
+    "variational": ("Autoencoder",),
 }
 _LAYERS = (
     "bijections",
@@ -192,6 +195,7 @@ _LAYERS = (
     "training",
     "typing",
     "variables",
+    "variational",
 )
 _HOME_OF = {name: layer for layer, names in _NAMES_OF.items() for name in names}
 

@@ -23,6 +23,7 @@ class Saveable(Protocol):
 
 # Classes are named, not imported: loading a bundle imports only the class it needs.
 _KINDS: dict[str, str] = {
+    "Autoencoder": "retrodict.variational:Autoencoder",
     "ConditionalFlow": "retrodict.solvers:ConditionalFlow",
     "ConditionalVAE": "retrodict.solvers:ConditionalVAE",
     "Ensemble": "retrodict.solvers:Ensemble",

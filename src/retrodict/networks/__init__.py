@@ -1,6 +1,7 @@
 """Networks: what computes the parameters of a transformation from what is known."""
 
 from retrodict.networks.convolutional import ConvolutionalNetwork
+from retrodict.networks.dense import DenseNetwork, require_share
 from retrodict.networks.equivariant import EquivariantVectorField
 from retrodict.networks.forward_network import ForwardNetwork
 from retrodict.networks.lipschitz import (
@@ -21,6 +22,7 @@ __all__ = [
     "Constant",
     "ContractiveMap",
     "ConvolutionalNetwork",
+    "DenseNetwork",
     "EquivariantVectorField",
     "ForwardNetwork",
     "LipschitzMLP",
@@ -28,5 +30,6 @@ __all__ = [
     "ResidualMLP",
     "VectorField",
     "build_conditioner",
+    "require_share",
     "spectral_norm_bound",
 ]

@@ -14,6 +14,10 @@ from retrodict.objectives.kernels import (
 from retrodict.objectives.likelihood import negative_log_likelihood
 from retrodict.objectives.maximum_entropy import AugmentedLagrangian, Draw, draw_key
 from retrodict.objectives.mmd import mmd_squared
+from retrodict.objectives.reconstruction import (
+    ReconstructionError,
+    clean_reconstruction_error,
+)
 from retrodict.objectives.regression import mean_squared_error
 from retrodict.objectives.scheduled import AbstractScheduledLoss
 
@@ -29,8 +33,10 @@ __all__ = [
     "NegativeELBO",
     "PowerInverseMultiquadric",
     "RationalQuadratic",
+    "ReconstructionError",
     "Rescaled",
     "bidirectional_likelihood",
+    "clean_reconstruction_error",
     "draw_key",
     "elbo",
     "flow_matching",
