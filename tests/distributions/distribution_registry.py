@@ -12,17 +12,20 @@ import scipy.stats as stats
 from retrodict.bijections import Affine
 from retrodict.distributions import (
     AbstractDistribution,
+    Bernoulli,
     Conditional,
     EffectAndLatent,
     MeanFreeNormal,
     Mixture,
     MultivariateNormal,
+    NegativeBinomial,
     Normal,
     PrecisionNormal,
     StandardNormal,
     StudentT,
     Transformed,
     Uniform,
+    ZeroInflatedNegativeBinomial,
     num_parameters,
 )
 
@@ -169,4 +172,7 @@ CONSTRUCTORS: dict[str, Case] = {
 APART: dict[type[AbstractDistribution], str] = {
     EffectAndLatent: "test_bidirectional_map.py",
     MeanFreeNormal: "test_mean_free_normal.py",
+    Bernoulli: "test_counts.py",
+    NegativeBinomial: "test_counts.py",
+    ZeroInflatedNegativeBinomial: "test_counts.py",
 }
