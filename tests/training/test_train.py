@@ -181,6 +181,27 @@ def test_another_validation_loss_chooses(regression, key):
     assert_allclose(abs(result.model.weight[0, 0] - 1 / 3), min(losses), rtol=1e-5)
 
 
+def test_metrics_are_told_and_decide_nothing(regression, key, same_bits, tmp_path):
+    def bias_size(model, batch, key):
+        return jnp.abs(model.bias).sum()
+
+    def half(model, batch, key):
+        return regression.loss(model, batch, key) / 2
+
+    # 30 held-out rows in blocks of 8 and a rest of 6, each counted by its rows.
+    config = dataclasses.replace(CONFIG, max_epochs=3, validation_batch_size=8)
+    options = {"metrics": {"bias": bias_size, "half": half}, "checkpoint": tmp_path / "there"}
+    told = fit(regression, key, config, **options)
+    assert same_bits(told.model, fit(regression, key, config).model)
+    frame = told.to_frame()
+    assert list(frame.columns[-2:]) == ["bias", "half"]
+    assert_allclose(frame["half"], frame["validation_loss"] / 2, rtol=1e-6)
+    best = frame["validation_loss"].idxmin()
+    assert_allclose(frame["bias"][best], jnp.abs(told.model.bias).sum(), rtol=1e-5)
+    # A finished run that is asked for again knows them from its checkpoint.
+    assert fit(regression, key, config, **options).history == told.history
+
+
 def test_augmentation_touches_training_batches_only(regression, key):
     def shifted(batch, key):
         x, y = batch

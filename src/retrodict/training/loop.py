@@ -1,6 +1,6 @@
 """The training loop: what is known to the host, and when it looks at the device."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import equinox as eqx
@@ -37,6 +37,7 @@ def train(
     key: Key,
     config: TrainingConfig = _DEFAULTS,
     validation_loss: Loss | None = None,
+    metrics: Mapping[str, Loss] | None = None,
     augment: Augment | None = None,
     trainable: PyTree | Callable[[object], bool] = eqx.is_inexact_array,
     progress: Progress | None = None,
@@ -64,6 +65,7 @@ def train(
         key: of all randomness.
         config: how long, how fast, how carefully.
         validation_loss: what is to be best on held-out rows, if not `loss`. Dropout is off.
+        metrics: further losses of held-out rows by name, told in the history.
         augment: `augment(batch, key)`, applied to training batches only, e.g. adds noise.
         trainable: filter for the leaves to train: a function of a leaf, or a tree of booleans
             as in `equinox.partition`. All others stay as they are.
@@ -101,6 +103,7 @@ def train(
         key=key,
         config=config,
         validation_loss=validation_loss,
+        metrics=metrics,
         augment=augment,
         trainable=trainable,
         progress=progress,
@@ -121,6 +124,7 @@ def train_online(
     config: TrainingConfig = _DEFAULTS,
     steps_per_epoch: int = 500,
     validation_loss: Loss | None = None,
+    metrics: Mapping[str, Loss] | None = None,
     augment: Augment | None = None,
     trainable: PyTree | Callable[[object], bool] = eqx.is_inexact_array,
     progress: Progress | None = None,
@@ -142,6 +146,7 @@ def train_online(
         config: how long, how fast, how carefully.
         steps_per_epoch: steps between two validations, called an epoch here.
         validation_loss: as in `train`.
+        metrics: as in `train`.
         augment: as in `train`.
         trainable: as in `train`.
         progress: as in `train`.
@@ -165,6 +170,7 @@ def train_online(
         key=key,
         config=config,
         validation_loss=validation_loss,
+        metrics=metrics,
         augment=augment,
         trainable=trainable,
         progress=progress,
@@ -184,6 +190,7 @@ def _train(
     key: Key,
     config: TrainingConfig,
     validation_loss: Loss | None,
+    metrics: Mapping[str, Loss] | None,
     augment: Augment | None,
     trainable: PyTree | Callable[[object], bool],
     progress: Progress | None,
@@ -216,6 +223,7 @@ def _train(
     validation = Validation(
         frozen=frozen,
         loss=loss if validation_loss is None else validation_loss,
+        metrics=dict(metrics or {}),
         data=validation_data,
         ema_decay=ema_decay,
         key=validation_key,

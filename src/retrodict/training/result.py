@@ -1,7 +1,7 @@
 """What training returns: the model, how it ended, and its history."""
 
 import enum
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from jaxtyping import PyTree
@@ -48,6 +48,7 @@ class EpochRecord:
         seconds: wall-clock time since training began, earlier parts of a resumed run included.
         steps_per_second: over the epoch, validation left out.
         num_skipped: steps of the epoch that were skipped because they were not finite.
+        metrics: further means over the held-out rows, by name.
     """
 
     epoch: int
@@ -57,6 +58,7 @@ class EpochRecord:
     seconds: float
     steps_per_second: float
     num_skipped: int
+    metrics: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -83,11 +85,13 @@ class TrainingResult:
     seconds: float
 
     def to_frame(self) -> "pd.DataFrame":
-        """The history as a table, one row per epoch."""
+        """The history as a table, one row per epoch, metrics after the other columns."""
         import pandas as pd
 
-        names = [field.name for field in fields(EpochRecord)]
-        frame = pd.DataFrame([asdict(record) for record in self.history], columns=names)
+        own = [part.name for part in fields(EpochRecord) if part.name != "metrics"]
+        rows = [{name: getattr(record, name) for name in own} for record in self.history]
+        rows = [row | record.metrics for row, record in zip(rows, self.history, strict=True)]
+        frame = pd.DataFrame(rows, columns=[*own, *self.history[0].metrics])
         return frame.astype({"training_loss": float})
 
     def __str__(self) -> str:

@@ -9,7 +9,7 @@ from jaxtyping import PyTree
 from retrodict.training.sharding import cut_batch
 from retrodict.training.state import TrainingState, candidate
 from retrodict.training.step import Loss, scalar_loss
-from retrodict.typing import Key, Scalar
+from retrodict.typing import Array, Float, Key, Scalar
 
 
 class Validation(eqx.Module):
@@ -18,6 +18,7 @@ class Validation(eqx.Module):
     Attributes:
         frozen: the model without its trainable leaves.
         loss: mean over a batch.
+        metrics: further means over a batch, by name, that are told but decide nothing.
         data: held-out rows.
         ema_decay: as in training.
         key: the same at every epoch, so that losses differ by the parameters alone.
@@ -27,6 +28,7 @@ class Validation(eqx.Module):
 
     frozen: PyTree
     loss: Loss
+    metrics: dict[str, Loss]
     data: PyTree
     ema_decay: Scalar | None
     key: Key
@@ -35,8 +37,10 @@ class Validation(eqx.Module):
 
 
 @eqx.filter_jit
-def held_out_loss(validation: Validation, state: TrainingState) -> tuple[Scalar, PyTree]:
-    """Mean loss over all held-out rows, and the parameters that have it.
+def held_out_loss(
+    validation: Validation, state: TrainingState
+) -> tuple[Scalar, dict[str, Scalar], PyTree]:
+    """Mean loss and metrics over all held-out rows, and the parameters that have them.
 
     Rows come in blocks of equal size plus a remainder that counts by its share of the rows;
     none is left out. Layers that behave differently in training (dropout) are told that this
@@ -53,22 +57,25 @@ def held_out_loss(validation: Validation, state: TrainingState) -> tuple[Scalar,
     num_rows = jax.tree.leaves(data)[0].shape[0]
     num_blocks, remainder = divmod(num_rows, size)
 
-    def block_loss(index: jax.Array, rows: PyTree) -> Scalar:
+    def block_losses(index: jax.Array, rows: PyTree) -> Float[Array, " losses"]:
         key = jax.random.fold_in(validation.key, index)
         rows = cut_batch(rows, validation.mesh)
-        return scalar_loss(validation.loss, model, rows, key).astype(float)
+        asked = (validation.loss, *validation.metrics.values())
+        return jnp.stack([scalar_loss(loss, model, rows, key).astype(float) for loss in asked])
 
-    def add(index: jax.Array, total: Scalar) -> Scalar:
+    def add(index: jax.Array, total: Float[Array, " losses"]) -> Float[Array, " losses"]:
         rows = jax.tree.map(
             lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, index * size, size), data
         )
-        return total + block_loss(index, rows)
+        return total + block_losses(index, rows)
 
-    total = size * jax.lax.fori_loop(0, num_blocks, add, jnp.zeros((), float))
+    start = jnp.zeros(1 + len(validation.metrics), float)
+    total = size * jax.lax.fori_loop(0, num_blocks, add, start)
     if remainder:
         rows = jax.tree.map(lambda leaf: leaf[num_blocks * size :], data)
-        total = total + remainder * block_loss(jnp.asarray(num_blocks), rows)
-    return total / num_rows, parameters
+        total = total + remainder * block_losses(jnp.asarray(num_blocks), rows)
+    loss, *metrics = total / num_rows
+    return loss, dict(zip(validation.metrics, metrics, strict=True)), parameters
 
 
 def block_size_for(num_rows: int, largest: int) -> int:
