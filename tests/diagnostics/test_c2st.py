@@ -9,7 +9,13 @@ from sklearn.neural_network import MLPClassifier
 
 from retrodict.diagnostics import c2st
 from retrodict.diagnostics.c2st import standardised
-from retrodict.errors import ConfigurationError, ConstantColumnError, ShapeError, TooFewRowsError
+from retrodict.errors import (
+    ConfigurationError,
+    ConstantColumnError,
+    DivergenceError,
+    ShapeError,
+    TooFewRowsError,
+)
 
 
 def two_samples(seed, *, width=1.0, shift=0.0, num_draws=300):
@@ -57,6 +63,32 @@ def test_draws_far_from_zero_in_single_precision():
     near = standardised(first, second)
     far = standardised((first + 1000).astype(np.float32), (second + 1000).astype(np.float32))
     assert_allclose(far, near, atol=1e-3)
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e-310, 1e200, 1e307])
+def test_the_unit_changes_no_digit(unit):
+    # Near the ends of double precision squares vanish or overflow, and so would the sd.
+    first, second = two_samples(2, num_draws=100)
+    power = 2.0 ** np.round(np.log2(unit))
+    rtol = 1e-3 if unit < 1e-307 else 0  # denormal numbers have fewer digits
+    assert_allclose(
+        standardised(first * power, second * power), standardised(first, second), rtol=rtol
+    )
+
+
+@pytest.mark.parametrize("z_score", [True, False])
+@pytest.mark.parametrize("far", [1e25, 1e300])
+def test_samples_too_far_apart_to_train_on_do_not_pass(far, z_score):
+    first, second = two_samples(2, num_draws=100)
+    with pytest.raises(DivergenceError, match="many powers of ten apart"):
+        c2st(first, second + far, z_score=z_score)
+    with pytest.raises(DivergenceError, match=r"inf.*must stay below 1e\+15"):
+        c2st(first * 1e-300, second * 1e300)
+
+
+def test_samples_just_near_enough_are_told_apart():
+    first, second = two_samples(2, num_draws=50)
+    assert c2st(first, second + 1e14).accuracy == 1
 
 
 def test_folds_in_parallel_give_the_same():

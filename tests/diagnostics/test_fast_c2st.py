@@ -1,4 +1,5 @@
 import json
+from importlib import import_module
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +28,9 @@ from retrodict.errors import (
     ShapeError,
     TooFewRowsError,
 )
+
+# The function hides the module of its name.
+c2st_module = import_module("retrodict.diagnostics.c2st")
 
 
 def two_samples(kind, num_draws=1000):
@@ -143,10 +147,17 @@ def test_minibatches_hold_each_place_once(size, sizes):
 
 
 @pytest.mark.parametrize("far", [1e25, 1e37])
-def test_a_classifier_that_was_not_trained_does_not_pass(far):
+def test_samples_too_far_apart_to_train_on_do_not_pass(far):
+    first, second = two_samples("equal")
+    with pytest.raises(DivergenceError, match="must stay below"):
+        fast_c2st(first, second + far)
+
+
+def test_a_classifier_that_was_not_trained_does_not_pass(monkeypatch):
+    monkeypatch.setattr(c2st_module, "FARTHEST", np.inf)
     first, second = two_samples("equal")
     with pytest.raises(DivergenceError, match="not trained"):
-        fast_c2st(first, second + far)
+        fast_c2st(first, second + 1e25)
 
 
 def test_held_out_labels_are_not_seen():

@@ -48,6 +48,18 @@ def test_kolmogorov_smirnov_is_that_of_scipy(rng):
         )
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("unit", [2.0**-1000, 2.0**1000])
+def test_the_unit_changes_nothing_where_squares_would_overflow_or_vanish(rng, method, unit):
+    first, second = samples(rng)
+    second[:, 0] += 1
+    result = two_sample_test(first * unit, second * unit, method=method, num_permutations=99)
+    usual = two_sample_test(first, second, method=method, num_permutations=99)
+    assert_allclose(result.statistics, usual.statistics, rtol=1e-12)
+    assert_allclose(result.p_values, usual.p_values, rtol=1e-12)
+    assert not result.passed
+
+
 def test_mmd_is_that_of_standardised_columns(rng):
     first, second = samples(rng)
     units = np.array([1.0, 1e6, 1e-6])

@@ -64,3 +64,20 @@ def test_bars_average_to_one_and_leave_the_band_where_the_posterior_is_narrow(ga
         high, low = band.get_data().values, band.get_data().baseline
         leaves.append(bool(((heights > high) | (heights < low)).any()))
     assert leaves == [False, True]
+
+
+def test_of_many_parameters_the_worst_come_first():
+    rng = np.random.default_rng(4)
+    widths = np.ones(40)
+    widths[[39, 30]] = 0.3, 0.5
+    draws, truth = rng.normal(size=(100, 49, 40)) * widths, rng.normal(size=(100, 40))
+    error = calibration_error(draws, truth)
+    sbc = simulation_based_calibration(draws, truth)
+    for figure in (calibration_curve(error), ecdf_difference(sbc), rank_histogram(sbc)):
+        assert len(figure.axes) == 24
+        assert [ax.get_title(loc="left") for ax in figure.axes[:2]] == ["x40", "x31"]
+        assert "Not shown: 16 of 40, of " in figure.get_supxlabel()
+    _, share = curve(calibration_curve(error).axes[0], "this posterior")
+    np.testing.assert_array_equal(share, error.shares[:, 39])
+    _, difference = curve(ecdf_difference(sbc).axes[1], "this posterior")
+    np.testing.assert_array_equal(difference, sbc.ecdf_difference[:, 30])

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from retrodict.plots import marginals
 from retrodict.variables import Variable, default_variables
@@ -23,7 +24,27 @@ def test_a_wide_reference_does_not_make_the_bins_coarse(rng):
     assert bins < 1.5
 
 
-def test_beyond_24_variables_the_rest_is_named(rng):
+def test_beyond_24_variables_the_last_are_named(rng):
     figure = marginals(rng.normal(size=(20, 26)), default_variables("x", 26))
     assert len(figure.axes) == 24
-    assert "2 of 26 (x25, x26)" in figure.get_supxlabel()
+    assert figure.get_supxlabel() == "Not shown: 2 of 26, the last ones (x25, x26)."
+
+
+@pytest.mark.parametrize("compared", ["truth", "reference", "both"])
+def test_of_many_those_that_differ_most_come_first(rng, compared):
+    draws = rng.normal(size=(200, 40))
+    draws[:, 36] = 1.0
+    truth, reference = np.median(draws, axis=0), rng.normal(size=(300, 40))
+    if compared != "reference":
+        truth[[39, 37]] += [3, 2]
+    else:
+        reference[:, [39, 37]] += [3, 2]
+    figure = marginals(
+        draws, default_variables("x", 40), truth=None if compared == "reference" else truth,
+        reference=None if compared == "truth" else reference,
+    )  # fmt: skip
+    # A column without spread is far from a reference, and not at all from its own value.
+    expected = ["x40", "x37", "x38"] if compared == "reference" else ["x40", "x38"]
+    assert [ax.get_xlabel() for ax in figure.axes][: len(expected)] == expected
+    assert ("x37" in {ax.get_xlabel() for ax in figure.axes}) == (compared == "reference")
+    assert "16 of 40, " in figure.get_supxlabel()

@@ -45,6 +45,8 @@ def test_one_parameter_is_a_histogram(draws):
 
 def test_many_parameters_leave_some_out(rng):
     draws = rng.normal(size=(1, 100, 40))
+    draws[:, 60:90, 30] += 3
+    draws[:, 60:90, 35] += 8
     result = PosteriorModes(
         num_modes=np.array([2]),
         weights=np.array([[0.6, 0.3]]),
@@ -58,7 +60,9 @@ def test_many_parameters_leave_some_out(rng):
     )
     figure = modes(result, draws)
     assert len(figure.axes) == 24
-    assert "Not shown: 15 of 39" in figure.get_supxlabel()
+    assert {ax.get_xlabel() for ax in figure.axes} == {r"\$x35"}
+    assert figure.axes[0].get_ylabel() == r"\$x30"
+    assert "Not shown: 15 of 39, which tell modes apart less" in figure.get_supxlabel()
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels == ["mode 1: 60%", "mode 2: 30%", "in none: 10%"]
     assert to_png(figure, 30)

@@ -114,7 +114,26 @@ def test_the_margin_never_crosses_a_bound(rng):
 def test_at_most_eight_parameters_and_the_rest_is_named(rng):
     figure = pairs(rng.normal(size=(50, 11)), default_variables("x", 11))
     assert len(figure.axes) == 36
-    assert "3 of 11 (x9, x10, x11)" in " ".join(text.get_text() for text in figure.texts)
+    assert figure.axes[28].get_xlabel() == "x1"
+    assert "3 of 11, which depend less on others (x9, x10, x11)" in " ".join(
+        text.get_text() for text in figure.texts
+    ).replace("\n", " ")
+
+
+def test_of_many_parameters_those_that_depend_on_one_another_are_shown(rng):
+    draws = rng.normal(size=(2000, 40))
+    draws[:, 39] = draws[:, 20] ** 2 + 0.1 * draws[:, 39]
+    draws[:, 10] += draws[:, 30]
+    truth = np.arange(40.0)
+    figure = pairs(
+        draws, default_variables("x", 40), truth=truth, reference=draws + 1,
+        limits=[(-50 - j, 50) for j in range(40)],
+    )  # fmt: skip
+    last = figure.axes[28:]
+    assert [ax.get_xlabel() for ax in last] == ["x21", "x40", "x11", "x31", "x1", "x2", "x3", "x4"]
+    # Truth and limits go with their parameter.
+    assert last[1].lines[0].get_xdata()[0] == 39
+    assert last[1].get_xlim()[0] == -89
 
 
 @pytest.mark.parametrize("num", [1, 2, 30])

@@ -37,3 +37,13 @@ def test_many_observations_are_thinned_and_it_is_said(rng):
     figure = recovery(np.repeat(truth[:, None], 5, axis=1), truth, default_variables("x", 1))
     assert len(figure.axes[0].lines[0].get_xdata()) == 200
     assert "200 of 900" in figure.get_supxlabel()
+
+
+def test_of_many_parameters_those_recovered_worst_come_first(rng):
+    truth = rng.normal(size=(30, 40))
+    draws = truth[:, None] + 0.1 * rng.normal(size=(30, 20, 40))
+    draws[..., [39, 38]] += [[[1.0, 2.0]]]
+    figure = recovery(draws, truth, default_variables("x", 40))
+    assert [ax.get_xlabel() for ax in figure.axes[:2]] == ["true x39", "true x40"]
+    np.testing.assert_array_equal(figure.axes[0].lines[0].get_xdata(), truth[:, 38])
+    assert "Not shown: 16 of 40, of higher R²" in figure.get_supxlabel()

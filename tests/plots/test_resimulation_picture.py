@@ -41,3 +41,17 @@ def test_one_observation_of_three_is_a_histogram_each(rng):
     simulated = observed[:, None] + rng.normal(size=(1, 300, 3))
     axes = resimulation(simulated, observed, default_variables("y", 3)).axes
     assert [ax.lines[0].get_xdata()[0] for ax in axes] == list(observed[0])
+
+
+def test_of_many_observables_those_missed_most_come_first(rng):
+    observed = rng.normal(size=(30, 40)) * np.linspace(1, 100, 40)
+    simulated = observed[:, None] + 0.1 * rng.normal(size=(30, 20, 40))
+    simulated[..., 39] += 500
+    # By more in its own unit than the second, and by less of what it varies.
+    simulated[..., 37] += 10
+    simulated[..., 1] += 2
+    figure = resimulation(simulated, observed, default_variables("y", 40))
+    first = [ax.get_xlabel() for ax in figure.axes[:2]]
+    assert first == ["observed y40", "observed y2"]
+    assert figure.axes[0].get_title(loc="left") == "median |deviation| 500"
+    assert "Not shown: 16 of 40, of smaller deviations" in figure.get_supxlabel()

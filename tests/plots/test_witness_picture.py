@@ -46,6 +46,18 @@ def test_more_variables_show_the_value_at_the_draws(rng):
         assert_allclose(dots.get_ydata(), function(function.first), atol=1e-6)
 
 
+def test_of_many_variables_those_along_which_it_varies_come_first(rng):
+    shift = np.zeros(40)
+    shift[35] = 4
+    function = witness(rng.normal(size=(80, 40)), rng.normal(size=(60, 40)) + shift)
+    figure = plots.witness(function, named(40))
+    assert len(figure.axes) == 24
+    assert figure.axes[0].get_xlabel() == "x35"
+    dots = next(line for line in figure.axes[0].lines if len(line.get_xdata()) == 80)
+    assert_allclose(dots.get_xdata(), function.first[:, 35])
+    assert "Not shown: 16 of 40, along which it varies less" in figure.get_supxlabel()
+
+
 def test_equal_samples_are_drawn_too(rng):
     points = rng.normal(size=(50, 2))
     assert plots.to_png(plots.witness(witness(points, points), named(2)), dpi=40)

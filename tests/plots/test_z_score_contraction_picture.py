@@ -38,7 +38,18 @@ def test_readings_stand_in_the_panels_and_far_scores_at_the_edge():
     assert f"{beyond} z-scores beyond 12 drawn at the edge" in figure.get_supxlabel()
 
 
-def test_many_observations_and_parameters_are_thinned_and_said_so():
-    note = z_score_contraction(result_of(26, num_observations=1100)).get_supxlabel()
-    assert "1000 of 1100 observations drawn." in note
-    assert "Not shown: 2 of 26 (x25, x26)" in note
+def test_many_observations_are_thinned_and_said_so():
+    assert "1000 of 1100 observations drawn." in (
+        z_score_contraction(result_of(2, num_observations=1100)).get_supxlabel()
+    )
+
+
+def test_of_many_parameters_the_wrong_ones_come_first():
+    widths = np.ones(40)
+    widths[[39, 30]] = 0.3, 3
+    result = result_of(40, widths=widths)
+    figure = z_score_contraction(result)
+    assert [ax.get_title(loc="left") for ax in figure.axes[:2]] == ["x40", "x31"]
+    np.testing.assert_array_equal(figure.axes[0].lines[-1].get_xdata(), result.contractions[:, 39])
+    assert figure.axes[0].texts[0].get_text() == "overconfident"
+    assert "Not shown: 16 of 40, nearer to an exact posterior" in figure.get_supxlabel()

@@ -18,10 +18,9 @@ from retrodict.errors import (
     BundleNotFoundError,
     BundleVersionError,
     ConfigurationError,
-    OutputExistsError,
-    OutputNotWritableError,
 )
 from retrodict.tables.atomic import explain_write_failure
+from retrodict.tables.output_folder import make_output_folder
 
 SCHEMA_VERSION = 1
 RECORD = "curve.json"
@@ -94,15 +93,11 @@ def open_folder(
     if resume:
         _require_same(folder, wanted)
         return folder
+    make_output_folder(
+        folder.path, "a learning curve", record=RECORD, parts=(_POINTS, *PAGES), force=force
+    )
     with explain_write_failure(folder.path):
-        if folder.path.exists() and not folder.path.is_dir():
-            raise OutputNotWritableError(
-                f"`{path}` is a file; a learning curve needs a folder.",
-                "Choose another `--output`.",
-            )
-        if folder.path.is_dir() and any(folder.path.iterdir()):
-            _make_room(folder, force=force)
-        (folder.path / _POINTS).mkdir(parents=True, exist_ok=True)
+        (folder.path / _POINTS).mkdir()
     write_json(folder.path / RECORD, {**wanted, "schema_version": SCHEMA_VERSION})
     return folder
 
@@ -153,23 +148,3 @@ def _read(path: Path) -> Any:
         raise BundleCorruptedError(
             f"`{path}` is damaged or was edited by hand: {error}.", _FRESH
         ) from error
-
-
-def _make_room(folder: CurveFolder, *, force: bool) -> None:
-    is_curve = (folder.path / RECORD).is_file()
-    if not force:
-        raise OutputExistsError(
-            f"`{folder.path}` exists already.",
-            "Choose another `--output`, replace it with `--force`"
-            + (", or go on with `--resume`." if is_curve else "."),
-        )
-    if not is_curve:
-        raise OutputNotWritableError(
-            f"`{folder.path}` holds something that is not a learning curve; it is not deleted.",
-            "Choose another `--output`, or empty the folder yourself.",
-        )
-    # Only what a curve writes: whatever else a person keeps here stays.
-    for file in (folder.path / _POINTS).glob("*"):
-        file.unlink()
-    for name in (RECORD, *PAGES):
-        (folder.path / name).unlink(missing_ok=True)

@@ -1,7 +1,6 @@
 """The folder of a comparison: each finished row in a file of its own, so that none is lost."""
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +16,9 @@ from retrodict.errors import (
     BundleNotFoundError,
     BundleVersionError,
     ConfigurationError,
-    OutputExistsError,
-    OutputNotWritableError,
 )
 from retrodict.tables.atomic import atomic_file, explain_write_failure
+from retrodict.tables.output_folder import make_output_folder
 
 SCHEMA_VERSION = 1
 PAGES = ("table.md", "table.csv", "report.html")
@@ -94,15 +92,8 @@ def create(path: Path, record: Mapping[str, Any], *, force: bool) -> ComparisonF
             no comparison, which is never deleted.
     """
     folder = ComparisonFolder(path)
-    with explain_write_failure(path):
-        if path.exists() and not path.is_dir():
-            raise OutputNotWritableError(
-                f"`{path}` is a file; a comparison needs a folder.", "Choose another `--output`."
-            )
-        if path.is_dir() and any(path.iterdir()):
-            _make_room(folder, force=force)
-        path.mkdir(parents=True, exist_ok=True)
-        _write_record(folder, record)
+    make_output_folder(path, "a comparison", record=_RECORD, parts=(_SOLVERS, *PAGES), force=force)
+    _write_record(folder, record)
     return folder
 
 
@@ -189,22 +180,3 @@ def _read_draws(path: Path) -> Float[np.ndarray, "observations draws dim"]:
             "Delete its folder and resume the comparison.",
         ) from error
     return draws
-
-
-def _make_room(folder: ComparisonFolder, *, force: bool) -> None:
-    is_comparison = folder.record.is_file()
-    if not force:
-        raise OutputExistsError(
-            f"`{folder.path}` exists already.",
-            "Choose another `--output`, replace it with `--force`"
-            + (", or go on with `--resume`." if is_comparison else "."),
-        )
-    if not is_comparison:
-        raise OutputNotWritableError(
-            f"`{folder.path}` holds something that is not a comparison; it is not deleted.",
-            "Choose another `--output`, or empty the folder yourself.",
-        )
-    # Only what a comparison writes: whatever else a person keeps here stays.
-    shutil.rmtree(folder.path / _SOLVERS, ignore_errors=True)
-    for name in (_RECORD, *PAGES):
-        (folder.path / name).unlink(missing_ok=True)

@@ -8,10 +8,18 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from retrodict.diagnostics.arguments import Json, finite_array
-from retrodict.errors import ConfigurationError, ConstantColumnError, ShapeError, TooFewRowsError
+from retrodict.diagnostics.exponents import exponents
+from retrodict.errors import (
+    ConfigurationError,
+    ConstantColumnError,
+    DivergenceError,
+    ShapeError,
+    TooFewRowsError,
+)
 
 LEVEL = 0.01
 MIN_DRAWS = 50
+FARTHEST = 1e15  # gradients of values beyond about 1e20 overflow in single precision
 
 
 @dataclass(frozen=True)
@@ -92,6 +100,7 @@ def c2st(
     Raises:
         NonFiniteError, ShapeError, TooFewRowsError, ConstantColumnError, ConfigurationError:
             arguments that cannot be compared.
+        DivergenceError: samples so far apart that the classifier's gradients would overflow.
     """
     from sklearn.model_selection import KFold, cross_val_score
     from sklearn.neural_network import MLPClassifier
@@ -108,7 +117,7 @@ def c2st(
             max_iter=10_000,
             random_state=seed,
         ),
-        np.concatenate([first, second]).astype(np.float32),
+        in_single_precision(first, second),
         np.repeat([0.0, 1.0], num_draws),
         cv=KFold(n_splits=num_folds, shuffle=True, random_state=seed),
         scoring="accuracy",
@@ -148,8 +157,6 @@ def comparable(
 
 def standardised(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both in standard deviations of the first, about its mean."""
-    # In double precision: a float32 mean of draws far from zero would lose their spread.
-    mean, sd = first.mean(axis=0, dtype=float), first.std(axis=0, ddof=1, dtype=float)
     constant = np.ptp(first, axis=0) == 0
     if constant.any():
         raise ConstantColumnError(
@@ -157,7 +164,33 @@ def standardised(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.
             "value only and cannot be standardised.",
             "Leave them out of both samples, or pass `z_score=False`.",
         )
-    return (first - mean) / sd, (second - mean) / sd
+    # In double precision: a float32 mean of draws far from zero would lose their spread.
+    first, second = first.astype(float), second.astype(float)
+    size = exponents(first)
+    # Where the second is too large for that it is infinite, and refused as too far away.
+    with np.errstate(over="ignore"):
+        first, second = np.ldexp(first, -size), np.ldexp(second, -size)
+        mean, sd = first.mean(axis=0), first.std(axis=0, ddof=1)
+        return (first - mean) / sd, (second - mean) / sd
+
+
+def in_single_precision(
+    first: Float[np.ndarray, "draws dim"], second: Float[np.ndarray, "draws dim"]
+) -> Float[np.ndarray, "rows dim"]:
+    """The rows of both, as a classifier gets them.
+
+    Raises:
+        DivergenceError: values too large for it to be trained.
+    """
+    rows = np.concatenate([first, second])
+    farthest = float(np.abs(rows).max())
+    if not farthest < FARTHEST:
+        raise DivergenceError(
+            f"No classifier can be trained on values up to {farthest:.2g} (in standard deviations "
+            f"of `first`, where standardised); they must stay below {FARTHEST:.0e}.",
+            "Look at the ranges of both samples, which lie many powers of ten apart.",
+        )
+    return rows.astype(np.float32)
 
 
 def guessing_p_value(scores: np.ndarray, num_draws: int) -> float:

@@ -15,6 +15,7 @@ from retrodict.diagnostics.c2st import (
     ClassifierTwoSampleTest,
     comparable,
     guessing_p_value,
+    in_single_precision,
     standardised,
 )
 from retrodict.errors import DivergenceError
@@ -55,11 +56,12 @@ def fast_c2st(
     Raises:
         NonFiniteError, ShapeError, TooFewRowsError, ConstantColumnError, ConfigurationError:
             arguments that cannot be compared.
-        DivergenceError: samples so far apart that the classifier's gradients overflow.
+        DivergenceError: samples so far apart that the classifier's gradients would overflow, or
+            a classifier that was not trained for another reason.
     """
     first, second = comparable(first, second, num_folds)
     num_draws = len(first)
-    rows = np.concatenate(standardised(first, second)).astype(np.float32)
+    rows = in_single_precision(*standardised(first, second))
     capacity = max(_SMALLEST, 1 << (len(rows) - 1).bit_length())
     held_out = _held_out(len(rows), num_folds, seed)
     right, losses = _num_right(

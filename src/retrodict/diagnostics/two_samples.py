@@ -9,6 +9,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from retrodict.diagnostics.arguments import Json, by_name, finite_array, parameter_names
+from retrodict.diagnostics.exponents import exponents
 from retrodict.diagnostics.permutation_test import LEVEL, mmd_test
 from retrodict.errors import ConfigurationError, ShapeError, TooFewRowsError
 
@@ -140,6 +141,9 @@ def two_sample_test(
             "Draw more.",
         )
     columns = parameter_names(names, x.shape[1])
+    # No test depends on the units, and the squares of huge values would be infinite.
+    size = exponents(x, y)
+    x, y = np.ldexp(x, -size), np.ldexp(y, -size)
     if method == "mmd":
         scale = np.concatenate([x, y]).std(axis=0)
         scale[scale == 0] = 1.0

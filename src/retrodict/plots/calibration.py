@@ -6,14 +6,13 @@ import numpy as np
 
 from retrodict.diagnostics.calibration_error import CalibrationError
 from retrodict.diagnostics.simulation_based_calibration import SimulationBasedCalibration
-from retrodict.plots.grid import add_note, label_rows, panel_grid, shown_and_left_out, wrapped
+from retrodict.plots.grid import add_note, label_rows, most_telling, panel_grid, shared_legend
+from retrodict.plots.labels import wrapped
 from retrodict.plots.style import BAND, MODEL, MUTED, in_style
-from retrodict.variables import Variable
+from retrodict.plots.ticks import short_number
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
 
 _LEVEL = 0.01
 
@@ -30,28 +29,28 @@ def calibration_curve(result: CalibrationError) -> "Figure":
         result: of `calibration_error`.
 
     Returns:
-        A panel per parameter.
+        A panel per parameter; of more than 24, those of the largest errors, worst first.
     """
     from scipy.stats import binom
 
     confidences, shares = result.curve
     chance = binom(result.num_observations, confidences)
     low, high = (chance.ppf(p) / result.num_observations for p in (0.025, 0.975))
-    indices, note = _shown(result.names)
+    indices, note = most_telling(result.names, result.errors, "of smaller error")
     figure, axes = panel_grid(len(indices), panel=(2.4, 2.4))
     for ax, j in zip(axes, indices, strict=True):
         ax.fill_between(confidences, low, high, color=BAND, lw=0, label="95 % by chance")
         ax.plot([0, 1], [0, 1], color=MUTED, lw=1, ls=(0, (4, 2)))
         ax.plot(confidences, shares[:, j], color=MODEL, label="this posterior")
         ax.text(
-            0.96, 0.05, f"median error {100 * result.errors[j]:.2g} %", transform=ax.transAxes,
-            ha="right", fontsize=8.5, color=MUTED,
+            0.96, 0.05, f"median error {short_number(100 * result.errors[j])} %",
+            transform=ax.transAxes, ha="right", fontsize=8.5, color=MUTED,
         )  # fmt: skip
         ax.set(xlim=(0, 1), ylim=(0, 1))
         ax.set_title(wrapped(result.names[j]))
         ax.set_xlabel("confidence")
     label_rows(axes, "share of true values inside")
-    _shared_legend(figure, axes[0])
+    shared_legend(figure, axes[0])
     add_note(figure, note)
     return figure
 
@@ -68,9 +67,9 @@ def ecdf_difference(result: SimulationBasedCalibration) -> "Figure":
         result: of `simulation_based_calibration`.
 
     Returns:
-        A panel per parameter.
+        A panel per parameter; of more than 24, those of the smallest p-values, worst first.
     """
-    indices, note = _shown(result.names)
+    indices, note = most_telling(result.names, -result.p_values, "of larger p-value")
     figure, axes = panel_grid(len(indices), panel=(2.5, 2.2))
     extent = max(
         np.abs(result.band_lower).max(),
@@ -89,7 +88,7 @@ def ecdf_difference(result: SimulationBasedCalibration) -> "Figure":
         ax.set_title(wrapped(result.names[j]))
         ax.set_xlabel("fractional rank of the truth")
     label_rows(axes, "ECDF \N{MINUS SIGN} uniform")
-    _shared_legend(figure, axes[0])
+    shared_legend(figure, axes[0])
     add_note(figure, note)
     return figure
 
@@ -106,7 +105,7 @@ def rank_histogram(result: SimulationBasedCalibration) -> "Figure":
         result: of `simulation_based_calibration`.
 
     Returns:
-        A panel per parameter.
+        A panel per parameter; of more than 24, those of the smallest p-values, worst first.
     """
     from scipy.stats import binom
 
@@ -119,7 +118,7 @@ def rank_histogram(result: SimulationBasedCalibration) -> "Figure":
     low = binom.ppf(tail, num_observations, shares) / expected
     high = binom.isf(tail, num_observations, shares) / expected
     fractions = edges / (result.num_draws + 1)
-    indices, note = _shown(result.names)
+    indices, note = most_telling(result.names, -result.p_values, "of larger p-value")
     figure, axes = panel_grid(len(indices), panel=(2.5, 2.2))
     heights = [np.histogram(result.ranks[:, j], edges)[0] / expected for j in indices]
     top = 1.1 * max(high.max(), *(height.max() for height in heights))
@@ -135,16 +134,6 @@ def rank_histogram(result: SimulationBasedCalibration) -> "Figure":
         ax.set_title(wrapped(result.names[j]))
         ax.set_xlabel("fractional rank of the truth")
     label_rows(axes, "frequency / expected")
-    _shared_legend(figure, axes[0])
+    shared_legend(figure, axes[0])
     add_note(figure, note)
     return figure
-
-
-def _shown(names: tuple[str, ...]) -> tuple[range, str]:
-    shown, note = shown_and_left_out(tuple(Variable(name) for name in names))
-    return range(len(shown)), note
-
-
-def _shared_legend(figure: "Figure", ax: "Axes") -> None:
-    handles, labels = ax.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=2)

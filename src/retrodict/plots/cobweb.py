@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrodict.plots.grid import tidy_ticks
 from retrodict.plots.style import BLUE, INK, MUTED, VERMILION, in_style, literal
+from retrodict.plots.ticks import tidy_ticks
 from retrodict.typing import Scalar
 
 if TYPE_CHECKING:

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 from retrodict.diagnostics.expected_coverage import ExpectedCoverage
 from retrodict.diagnostics.tarp import TARP
-from retrodict.plots.grid import panel_grid
+from retrodict.plots.grid import panel_grid, shared_legend
 from retrodict.plots.style import BAND, MODEL, MUTED, in_style
+from retrodict.plots.ticks import short_number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,9 +38,8 @@ def coverage_curve(result: ExpectedCoverage | TARP) -> "Figure":
     ax.set_xlabel("share of the draws in the ball" if is_tarp else "claimed by the region")
     ax.set_ylabel("share of true values inside")
     ax.text(
-        0.97, 0.05, f"p = {result.p_value:.2g}", transform=ax.transAxes, ha="right",
+        0.97, 0.05, f"p = {short_number(result.p_value)}", transform=ax.transAxes, ha="right",
         fontsize=8.5, color=MUTED,
     )  # fmt: skip
-    handles, labels = ax.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=2)
+    shared_legend(figure, ax)
     return figure

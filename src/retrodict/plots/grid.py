@@ -1,38 +1,35 @@
-"""A grid of small panels, one per variable, and a plain word on those left out."""
+"""A grid of small panels, one per variable; which ones, and a plain word on the others."""
 
 import math
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from retrodict.plots.style import MUTED, literal, tick_formatter
-from retrodict.variables import Variable
+import numpy as np
+from numpy.typing import ArrayLike
+
+from retrodict.plots.labels import some_of
+from retrodict.plots.style import MUTED, literal
+from retrodict.plots.ticks import tidy_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MAX_PANELS = 24
-
-
-def wrapped(text: str, width: int = 28) -> str:
-    """A label broken over lines, so that long names do not run into their neighbours."""
-    longest = max((len(word) for word in text.split()), default=0)
-    lines = textwrap.wrap(
-        # A word a little too long is better whole than cut.
-        text, width, break_on_hyphens=False, break_long_words=longest > 1.4 * width
-    )  # fmt: skip
-    return literal("\n".join(lines) or text)
+_LETTERS_PER_INCH = 13  # of a note; rather fewer than there are
+_LEGEND_LETTERS_PER_INCH = 12
 
 
 def panel_grid(
-    num_panels: int, *, panel: tuple[float, float] = (2.6, 2.5), max_columns: int = 4
+    num_panels: int, *, panel: tuple[float, float] = (2.6, 2.5), max_columns: int = 3
 ) -> "tuple[Figure, list[Axes]]":
     """A figure with `num_panels` axes in rows of even length.
 
     Args:
         num_panels: how many.
         panel: width and height of one, in inches.
-        max_columns: at most this many in a row.
+        max_columns: at most this many in a row; three are still read on a telephone.
 
     Returns:
         The figure and its axes in reading order.
@@ -55,34 +52,57 @@ def panel_grid(
 
 
 def label_rows(axes: "list[Axes]", text: str) -> None:
-    """The same y label at the start of every row."""
-    for ax in axes:
-        place = ax.get_subplotspec()
-        if place is not None and place.is_first_col():
-            ax.set_ylabel(text)
+    """The same y label at the start of every row, one below the other."""
+    first = [
+        ax for ax in axes if (place := ax.get_subplotspec()) is not None and place.is_first_col()
+    ]
+    for ax in first:
+        ax.set_ylabel(text)
+    first[0].get_figure(root=True).align_ylabels(first)  # type: ignore[union-attr]
 
 
-def tidy_ticks(ax: "Axes", num: int = 4) -> None:
-    """Few ticks, with labels that carry only the digits they need."""
-    from matplotlib.ticker import MaxNLocator
+def most_telling(
+    names: Sequence[str], importance: ArrayLike, those_left_out: str, limit: int = MAX_PANELS
+) -> tuple[list[int], str]:
+    """Which columns get a panel: all as they come, or those that matter most, these first.
 
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_locator(MaxNLocator(num, steps=[1, 2, 2.5, 5, 10]))
-        axis.set_major_formatter(tick_formatter())
+    Args:
+        names: of the columns.
+        importance: of each column; what cannot be judged, NaN, comes first.
+        those_left_out: what they have in common, such as "of smaller error".
+        limit: how many panels there may be.
 
-
-def shown_and_left_out(
-    variables: tuple[Variable, ...], limit: int = MAX_PANELS
-) -> tuple[tuple[Variable, ...], str]:
-    """The first `limit` variables, and a sentence about the rest (empty if there is none)."""
-    left_out = [variable.name for variable in variables[limit:]]
-    if not left_out:
-        return variables, ""
-    names = ", ".join(left_out[:4]) + (", ..." if len(left_out) > 4 else "")
-    return variables[:limit], f"Not shown: {len(left_out)} of {len(variables)} ({names})"
+    Returns:
+        The columns' numbers, and a sentence about those left out (empty if there are none).
+    """
+    if len(names) <= limit:
+        return list(range(len(names))), ""
+    judged = np.asarray(importance, dtype=float)
+    ordered = np.argsort(-np.where(np.isnan(judged), np.inf, judged), kind="stable")
+    others = [names[j] for j in sorted(ordered[limit:])]
+    return ordered[:limit].tolist(), (
+        f"Not shown: {len(others)} of {len(names)}, {those_left_out} ({some_of(others)})."
+    )
 
 
 def add_note(figure: "Figure", text: str) -> None:
-    """A quiet line under the picture."""
+    """A quiet line under the picture, or several."""
     if text:
-        figure.supxlabel(literal(text), fontsize=8.5, color=MUTED, x=0.01, ha="left")
+        width = int(_LETTERS_PER_INCH * figure.get_figwidth())
+        lines = "\n".join(textwrap.fill(line, width) for line in text.splitlines())
+        figure.supxlabel(literal(lines), fontsize=8.5, color=MUTED, x=0.01, ha="left")
+
+
+def shared_legend(figure: "Figure", ax: "Axes", *, markerscale: float = 1.0) -> None:
+    """One legend for all panels above them, with what the first one shows."""
+    handles, labels = ax.get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside upper right", markerscale=markerscale,
+        ncols=legend_columns(labels, figure.get_figwidth()),
+    )  # fmt: skip
+
+
+def legend_columns(labels: Sequence[str], inches: float) -> int:
+    """How many entries fit beside one another; each takes five letters for its sign."""
+    widest = max(map(len, labels)) + 5
+    return int(np.clip(_LEGEND_LETTERS_PER_INCH * inches / widest, 1, len(labels)))

@@ -36,7 +36,7 @@ def learning_curve(
         NonFiniteError: NaN or infinity among the numbers.
     """
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     num = checked("num_simulations", num_simulations, (None,), ("points",))
     errors = checked("calibration_error", calibration_error, num.shape, ("points",))
@@ -64,6 +64,9 @@ def learning_curve(
         panels[1].set_ylabel("held-out log score (nats per cause)")
     for panel in panels:
         panel.set_xscale("log")
+        low, high = panel.get_xlim()
+        panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 30 * low else (1,)))
+        panel.xaxis.set_minor_locator(NullLocator())
         panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         panel.grid(visible=True)
         panel.set_xlabel("simulations")

@@ -8,9 +8,10 @@ from numpy.typing import ArrayLike
 
 from retrodict.plots.arrays import check_variables, checked
 from retrodict.plots.density import Limits, axis_limits, histogram
-from retrodict.plots.grid import add_note, label_rows, panel_grid, shown_and_left_out, wrapped
+from retrodict.plots.grid import add_note, label_rows, most_telling, panel_grid, shared_legend
+from retrodict.plots.labels import wrapped
 from retrodict.plots.style import MODEL, REFERENCE, TRUTH, in_style, literal
-from retrodict.variables import Variable
+from retrodict.variables import Variable, names_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +45,9 @@ def marginals(
         truth_label: for the legend.
 
     Returns:
-        A grid of panels; a note names the variables left out beyond 24.
+        A grid of panels. Of more than 24 variables it shows those whose median is farthest from
+        the truth, in widths of the 68 % interval; without truth those that differ most from
+        the reference (Kolmogorov and Smirnov's distance); else the first.
 
     Raises:
         ShapeError: shapes that do not agree.
@@ -58,15 +61,15 @@ def marginals(
     )  # fmt: skip
     point = None if truth is None else checked("truth", truth, (dim,), ("dim",))
     frame = None if limits is None else checked("limits", limits, (dim, 2), ("dim", "ends"))
-    shown, note = shown_and_left_out(named)
-    figure, axes = panel_grid(len(shown), panel=(2.5, 2.2))
-    for j, (ax, variable) in enumerate(zip(axes, shown, strict=True)):
-        columns = [sample[:, j]]
+    columns, note = _most_telling(names_of(named), sample, others, point)
+    figure, axes = panel_grid(len(columns), panel=(2.5, 2.2))
+    for ax, j in zip(axes, columns, strict=True):
+        values = [sample[:, j]]
         if others is not None:
-            columns.append(others[:, j])
+            values.append(others[:, j])
         if point is not None:
-            columns.append(point[j : j + 1])
-        span = axis_limits(columns, variable) if frame is None else (frame[j, 0], frame[j, 1])
+            values.append(point[j : j + 1])
+        span = axis_limits(values, named[j]) if frame is None else (frame[j, 0], frame[j, 1])
         histogram(ax, sample[:, j], span, MODEL, filled=True, label=literal(draws_label))
         if others is not None:
             label = literal(reference_label)
@@ -75,15 +78,32 @@ def marginals(
             ax.axvline(point[j], color=TRUTH, lw=1.2, ls=(0, (4, 2)), label=literal(truth_label))
         _interval_bar(ax, sample[:, j])
         ax.set_xlim(*span)
-        ax.set_xlabel(wrapped(variable.label))
+        ax.set_xlabel(wrapped(named[j].label))
         ax.set_yticks([])
         ax.spines["left"].set_visible(False)
     label_rows(axes, "density")
     if others is not None or point is not None:
-        handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper right", ncols=3)
+        shared_legend(figure, axes[0])
     add_note(figure, note)
     return figure
+
+
+def _most_telling(
+    names: list[str], sample: "Numbers", others: "Numbers | None", point: "Numbers | None"
+) -> tuple[list[int], str]:
+    from scipy.stats import ks_2samp
+
+    if point is not None:
+        left, median, right = np.quantile(sample, [0.16, 0.5, 0.84], axis=0)
+        distance, width = np.abs(point - median), right - left
+        # Draws without spread are as far as can be from any other value.
+        without_spread = np.where(distance > 0, np.inf, 0)
+        ratio = np.divide(distance, width, out=without_spread, where=width > 0)
+        return most_telling(names, ratio, "whose median is nearer")
+    if others is not None:
+        distances = ks_2samp(sample, others, method="asymp").statistic
+        return most_telling(names, distances, "that differ less")
+    return most_telling(names, np.zeros(len(names)), "the last ones")
 
 
 def _interval_bar(ax: "Axes", values: "Numbers") -> None:

@@ -7,8 +7,10 @@ import numpy as np
 
 from retrodict.diagnostics.misspecification import Misspecification
 from retrodict.errors import ConfigurationError
-from retrodict.plots.grid import add_note, tidy_ticks
+from retrodict.plots.grid import add_note
+from retrodict.plots.labels import shortened
 from retrodict.plots.style import BAND, INK, MODEL, MUTED, REFERENCE, in_style, literal
+from retrodict.plots.ticks import tidy_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 
 _MAX_COLUMNS = 100
 _FEW = 12
-_LONGEST = 18
 _COMPARABLE = 50.0
 
 
@@ -100,7 +101,7 @@ def _against_training(ax: "Axes", result: Misspecification, row: int, shown: int
     marked = np.unique([*places[::every], *places[odd]])
     tidy_ticks(ax)
     ax.set_xticks(
-        marked, [literal(_short(result.names[i])) for i in marked],
+        marked, [literal(shortened(result.names[i])) for i in marked],
         rotation=90 if _upright(result) else 0,
     )  # fmt: skip
     for tick, i in zip(ax.get_xticklabels(), marked, strict=True):
@@ -116,12 +117,8 @@ def _against_training(ax: "Axes", result: Misspecification, row: int, shown: int
     ax.set_title(f"row {row}: {verdict} training (p = {result.p_values[row]:.2g})")
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "\N{HORIZONTAL ELLIPSIS}"
-
-
 def _longest(result: Misspecification) -> int:
-    return max(len(_short(name)) for name in result.names)
+    return max(len(shortened(name)) for name in result.names)
 
 
 def _upright(result: Misspecification) -> bool:

@@ -10,14 +10,8 @@ from retrodict.diagnostics.modes import PosteriorModes
 from retrodict.errors import ConfigurationError
 from retrodict.plots.arrays import checked
 from retrodict.plots.density import axis_limits
-from retrodict.plots.grid import (
-    MAX_PANELS,
-    add_note,
-    panel_grid,
-    shown_and_left_out,
-    tidy_ticks,
-    wrapped,
-)
+from retrodict.plots.grid import add_note, most_telling, panel_grid, shared_legend
+from retrodict.plots.labels import wrapped
 from retrodict.plots.style import (
     BLUE,
     FAINT,
@@ -29,6 +23,7 @@ from retrodict.plots.style import (
     in_style,
     literal,
 )
+from retrodict.plots.ticks import tidy_ticks
 from retrodict.variables import Variable
 
 if TYPE_CHECKING:
@@ -60,7 +55,8 @@ def modes(
 
     Returns:
         Without `draws` the distribution of the number of modes and of the heaviest one's
-        weight. With them each parameter against the one that tells the modes apart best.
+        weight. With them each parameter against the one that tells the modes apart best;
+        of more than 24, those that do so best.
 
     Raises:
         ShapeError: draws that are not those of the result.
@@ -119,40 +115,37 @@ def _of_one(
     result: PosteriorModes, sample: "Numbers", variables: tuple[Variable, ...], observation: int
 ) -> "Figure":
     labels = result.labels[observation]
-    dim = len(variables)
-    across = _best_apart(sample, labels)
-    if dim == 1:
+    apart = _shares_between(sample, labels)
+    across = int(apart.argmax())
+    if len(variables) == 1:
         figure, axes = panel_grid(1)
         _histograms(axes[0], sample[:, 0], labels, result, observation)
         axes[0].set_xlabel(wrapped(variables[0].label))
         note = ""
     else:
-        others = tuple(variable for j, variable in enumerate(variables) if j != across)
-        columns = [j for j in range(dim) if j != across]
-        shown, note = shown_and_left_out(others, MAX_PANELS)
-        figure, axes = panel_grid(len(shown), panel=(2.5, 2.3))
-        for ax, j in zip(axes, columns, strict=False):
+        others = np.delete(np.arange(len(variables)), across)
+        chosen, note = most_telling(
+            [variables[j].name for j in others], apart[others], "which tell modes apart less"
+        )
+        figure, axes = panel_grid(len(chosen), panel=(2.5, 2.3))
+        for ax, j in zip(axes, others[chosen], strict=True):
             _scatter(ax, sample[:, [across, j]], labels, result, observation)
             ax.set_xlim(*axis_limits([sample[:, across]], variables[across]))
             ax.set_ylim(*axis_limits([sample[:, j]], variables[j]))
             tidy_ticks(ax, 3)
-            ax.set_ylabel(wrapped(variables[j].label, 24))
-            ax.set_xlabel(wrapped(variables[across].label, 24))
-    handles, texts = axes[0].get_legend_handles_labels()
-    figure.legend(
-        handles, texts, loc="outside upper right", ncols=min(3, len(texts)), markerscale=2.5
-    )
+            ax.set_ylabel(wrapped(variables[j].label, 18))
+            ax.set_xlabel(wrapped(variables[across].label, 22))
+    shared_legend(figure, axes[0], markerscale=2.5)
     add_note(figure, note)
     return figure
 
 
-def _best_apart(sample: "Numbers", labels: "Numbers") -> int:
-    """The parameter with the largest share of its variance between modes."""
+def _shares_between(sample: "Numbers", labels: "Numbers") -> "Numbers":
+    """For each parameter, the share of its variance that lies between modes."""
     groups = [sample[labels == i] for i in range(labels.max() + 1)]
     total = sample.var(axis=0)
     within = sum(len(group) * group.var(axis=0) for group in groups) / len(sample)
-    share = 1 - np.divide(within, total, out=np.ones_like(total), where=total > 0)
-    return int(share.argmax())
+    return 1 - np.divide(within, total, out=np.ones_like(total), where=total > 0)
 
 
 def _groups(

@@ -1,5 +1,6 @@
 """The corner picture: every parameter alone on the diagonal, every pair below it."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -9,9 +10,12 @@ from numpy.typing import ArrayLike
 from retrodict.errors import ConfigurationError, ShapeError
 from retrodict.plots.arrays import check_variables, checked
 from retrodict.plots.density import Limits, axis_limits, histogram, mass_regions
-from retrodict.plots.grid import shown_and_left_out, tidy_ticks, wrapped
+from retrodict.plots.dependence import strongest_dependence
+from retrodict.plots.grid import legend_columns, most_telling
+from retrodict.plots.labels import wrapped
 from retrodict.plots.style import MODEL, MUTED, REFERENCE, TRUTH, in_style, literal
-from retrodict.variables import Variable
+from retrodict.plots.ticks import tidy_ticks
+from retrodict.variables import Variable, names_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,7 +64,8 @@ def pairs(
         reference_label: for the legend.
 
     Returns:
-        A triangle of panels for at most eight parameters; a note names those left out.
+        A triangle of panels for at most eight parameters: of more, those that depend most on
+        one another (`strongest_dependence`), strongest first; a note names those left out.
 
     Raises:
         ShapeError: shapes that do not agree, or a posterior of several observations.
@@ -74,10 +79,19 @@ def pairs(
     )  # fmt: skip
     point = None if truth is None else checked("truth", truth, (dim,), ("dim",))
     frame = None if limits is None else checked("limits", limits, (dim, 2), ("dim", "ends"))
-    shown, note = shown_and_left_out(all_variables, MAX_PARAMETERS)
-    columns = [_present(sample, others, point, j) for j in range(len(shown))]
+    importance = strongest_dependence(sample) if dim > MAX_PARAMETERS else np.zeros(dim)
+    columns, note = most_telling(
+        names_of(all_variables), importance, "which depend less on others", MAX_PARAMETERS
+    )
+    shown = tuple(all_variables[j] for j in columns)
+    sample = sample[:, columns]
+    others = None if others is None else others[:, columns]
+    point = None if point is None else point[columns]
+    frame = None if frame is None else frame[columns]
     ranges = [
-        axis_limits(columns[j], variable) if frame is None else (frame[j, 0], frame[j, 1])
+        axis_limits(_present(sample, others, point, j), variable)
+        if frame is None
+        else (frame[j, 0], frame[j, 1])
         for j, variable in enumerate(shown)
     ]
 
@@ -145,9 +159,11 @@ def _corner(variables: tuple[Variable, ...]) -> "tuple[Figure, list[list[Axes]]]
     dim = len(variables)
     panel = _PANEL_INCHES[dim]
     height = 3.0 if dim == 1 else panel
-    labels = [wrapped(variable.label, max(10, int(panel / 0.085))) for variable in variables]
+    labels = [wrapped(variable.label, max(10, int(panel / 0.085)), 4) for variable in variables]
     lines = max(label.count("\n") + 1 for label in labels)
-    left, bottom, right, top = 0.78 + 0.16 * lines, 0.38 + 0.16 * lines, 0.2, 0.45
+    # Rotated labels of up to ten digits.
+    ticks = 0.38 if dim <= 4 else 0.75
+    left, bottom, right, top = 0.9 + 0.16 * lines, ticks + 0.16 * lines, 0.2, 0.45
     size = left + dim * panel + right, bottom + dim * height + top
     figure = Figure(figsize=size)
     grid = figure.add_gridspec(
@@ -158,7 +174,8 @@ def _corner(variables: tuple[Variable, ...]) -> "tuple[Figure, list[list[Axes]]]
     for row in range(dim):
         axes.append([figure.add_subplot(grid[row, column]) for column in range(row + 1)])
         for column, ax in enumerate(axes[row]):
-            tidy_ticks(ax, 5 if dim == 1 else 3)
+            # Labels may stand out as far as the middle of the gap to the next panel.
+            tidy_ticks(ax, 5 if dim == 1 else 3, overhang=panel * 0.04 if dim > 1 else np.inf)
             ax.tick_params(labelbottom=row == dim - 1, labelleft=column == 0 and row > 0)
             if row == dim - 1:
                 ax.set_xlabel(labels[column], fontsize=9.5 if dim <= 4 else 8.5)
@@ -188,7 +205,6 @@ def _legend(
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    alone = len(axes) == 1
     handles: list[Patch | Line2D] = [
         Patch(facecolor=(*_rgb(MODEL), 0.5), edgecolor=MODEL, label=literal(draws_label))
     ]
@@ -199,14 +215,20 @@ def _legend(
     size = figure.get_size_inches()
     edge = axes[0][0].get_position()
     anchor = (1 - 0.1 / size[0], 1 - 0.1 / size[1])
+    alone = len(axes) == 1
+    columns = legend_columns([str(handle.get_label()) for handle in handles], size[0])
     legend = figure.legend(
-        handles=handles, loc="upper right", bbox_to_anchor=anchor, ncols=3 if alone else 1,
+        handles=handles, loc="upper right", bbox_to_anchor=anchor, ncols=columns if alone else 1,
         title=None if alone else "regions hold 30, 68 and 95 %", title_fontsize=8.5,
         borderaxespad=0, alignment="left",
     )  # fmt: skip
     legend.get_title().set_color(MUTED)
     if note:
-        figure.text(edge.x0, 1 - 0.12 / size[1], literal(note), va="top", fontsize=8.5, color=MUTED)
+        # Beside the legend, above the first panel.
+        lines = "\n".join(textwrap.wrap(note, int(11 * size[0] - 35)))
+        figure.text(
+            edge.x0, 1 - 0.08 / size[1], literal(lines), va="top", fontsize=8.5, color=MUTED
+        )  # fmt: skip
 
 
 def _rgb(color: str) -> tuple[float, float, float]:

@@ -7,8 +7,10 @@ import numpy as np
 from retrodict.diagnostics.predictive_check import PosteriorPredictiveCheck
 from retrodict.errors import ConfigurationError
 from retrodict.plots.density import axis_limits, histogram
-from retrodict.plots.grid import add_note, label_rows, panel_grid, wrapped
+from retrodict.plots.grid import add_note, label_rows, panel_grid, shared_legend
+from retrodict.plots.labels import wrapped
 from retrodict.plots.style import MODEL, TRUTH, in_style
+from retrodict.plots.ticks import short_number
 from retrodict.variables import Variable
 
 if TYPE_CHECKING:
@@ -55,10 +57,9 @@ def predictive_check(result: PosteriorPredictiveCheck, statistic: str) -> "Figur
         ax.set_yticks([])
         ax.spines["left"].set_visible(False)
         whose = f"observation {i}, " if num > 1 else ""
-        ax.set_title(f"{whose}p = {p_values[i]:.2g}", fontsize=9)
+        ax.set_title(f"{whose}p = {short_number(p_values[i])}", fontsize=9)
         ax.set_xlabel(label)
     label_rows(axes, "density")
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=2)
+    shared_legend(figure, axes[0])
     add_note(figure, note)
     return figure

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from retrodict.plots.arrays import check_variables, checked
-from retrodict.plots.grid import add_note, label_rows, panel_grid, shown_and_left_out, wrapped
+from retrodict.plots.grid import add_note, label_rows, most_telling, panel_grid
+from retrodict.plots.labels import wrapped
 from retrodict.plots.style import INK, MODEL, MUTED, in_style
-from retrodict.variables import Variable
+from retrodict.variables import Variable, names_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +35,8 @@ def recovery(draws: ArrayLike, truth: ArrayLike, variables: Sequence[Variable]) 
         variables: names, units and bounds of the columns.
 
     Returns:
-        A panel per parameter; at most 200 observations are drawn, evenly spaced.
+        A panel per parameter; of more than 24, those of the lowest R^2, lowest first. At most
+        200 observations are drawn, evenly spaced.
 
     Raises:
         ShapeError: shapes that do not agree.
@@ -47,19 +49,21 @@ def recovery(draws: ArrayLike, truth: ArrayLike, variables: Sequence[Variable]) 
     true = checked("truth", truth, (len(sample), len(named)), ("observations", "dim"))
     quantiles = np.quantile(sample, [0.025, 0.16, 0.5, 0.84, 0.975], axis=1)
     kept = np.unique(np.linspace(0, len(true) - 1, min(len(true), _MAX_BARS)).astype(int))
-    shown, note = shown_and_left_out(named)
+    scores = [r_squared(true[:, j], quantiles[2, :, j]) for j in range(len(named))]
+    columns, note = most_telling(
+        names_of(named), np.negative(scores), "of higher R\N{SUPERSCRIPT TWO}"
+    )
     if len(kept) < len(true):
         note = f"{len(kept)} of {len(true)} observations drawn. {note}".strip()
-    figure, axes = panel_grid(len(shown))
-    for j, (ax, variable) in enumerate(zip(axes, shown, strict=True)):
+    figure, axes = panel_grid(len(columns))
+    for ax, j in zip(axes, columns, strict=True):
         _draw(ax, true[kept, j], quantiles[:, kept, j])
         ax.text(
-            0.04, 0.96, _r_squared_text(true[:, j], quantiles[2, :, j]), transform=ax.transAxes,
+            0.04, 0.96, _r_squared_text(scores[j]), transform=ax.transAxes,
             va="top", fontsize=9, color=INK, bbox={"fc": "white", "ec": "none", "pad": 1.5},
             zorder=6,
         )  # fmt: skip
-        ax.set_xlabel(wrapped(f"true {variable.label}"))
-        ax.set_title(wrapped(variable.name, 30))
+        ax.set_xlabel(wrapped(f"true {named[j].label}"))
     label_rows(axes, "posterior median")
     add_note(figure, note)
     return figure
@@ -71,8 +75,7 @@ def r_squared(truth: "Numbers", median: "Numbers") -> float:
     return float(1 - np.sum((truth - median) ** 2) / total) if total > 0 else float("nan")
 
 
-def _r_squared_text(truth: "Numbers", median: "Numbers") -> str:
-    value = r_squared(truth, median)
+def _r_squared_text(value: float) -> str:
     if np.isnan(value):
         return "R\N{SUPERSCRIPT TWO} undefined"
     # Four digits where they matter, close to one.

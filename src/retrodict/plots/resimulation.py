@@ -8,17 +8,12 @@ from numpy.typing import ArrayLike
 
 from retrodict.plots.arrays import check_variables, checked
 from retrodict.plots.density import axis_limits, mass_regions
-from retrodict.plots.grid import (
-    add_note,
-    label_rows,
-    panel_grid,
-    shown_and_left_out,
-    tidy_ticks,
-    wrapped,
-)
+from retrodict.plots.grid import add_note, label_rows, most_telling, panel_grid, shared_legend
+from retrodict.plots.labels import wrapped
 from retrodict.plots.marginals import marginals
 from retrodict.plots.style import MODEL, MUTED, TRUTH, in_style
-from retrodict.variables import Variable
+from retrodict.plots.ticks import short_number, tidy_ticks
+from retrodict.variables import Variable, names_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,7 +38,8 @@ def resimulation(
     Returns:
         Several observations: a panel per observable with the median and the 68 and 95 %
         intervals on the 1:1 line, and, for two observables, one of all deviations together.
-        One observation: the cloud around it (two observables), else a histogram each.
+        One observation: the cloud around it (two observables), else a histogram each. Of more
+        than 24 observables, those that are missed the most.
 
     Raises:
         ShapeError: shapes that do not agree.
@@ -60,23 +56,26 @@ def resimulation(
         )
     if len(seen) == 1:
         figure, (ax,) = panel_grid(1)
-        _cloud(ax, again[0], seen[0], named, ("", ""))
+        _cloud(ax, again[0], seen[0], named, "")
+        shared_legend(figure, ax)
         return figure
-    shown, note = shown_and_left_out(named)
+    typical = np.median(np.abs(again - seen[:, None]), axis=(0, 1))
+    spread = seen.std(axis=0)
+    missed = np.divide(typical, spread, out=np.full_like(spread, np.inf), where=spread > 0)
+    columns, note = most_telling(names_of(named), missed, "of smaller deviations")
     kept = np.unique(np.linspace(0, len(seen) - 1, min(len(seen), _MAX_BARS)).astype(int))
     if len(kept) < len(seen):
         note = f"{len(kept)} of {len(seen)} observations drawn. {note}".strip()
-    figure, axes = panel_grid(len(shown) + (len(named) == 2))
-    for j, variable in enumerate(shown):
-        _one_to_one(axes[j], again[kept, :, j], seen[kept, j])
-        axes[j].set_xlabel(wrapped(f"observed {variable.label}"))
-        typical = float(np.median(np.abs(again[:, :, j] - seen[:, None, j])))
-        axes[j].set_title(f"median |deviation| {typical:.2g}", fontsize=8.5, color=MUTED)
-    label_rows(axes, "re-simulated")
+    figure, axes = panel_grid(len(columns) + (len(named) == 2))
+    for ax, j in zip(axes, columns, strict=False):
+        _one_to_one(ax, again[kept, :, j], seen[kept, j])
+        ax.set_xlabel(wrapped(f"observed {named[j].label}"))
+        ax.set_title(f"median |deviation| {short_number(typical[j])}", fontsize=8.5, color=MUTED)
+    label_rows(axes[: len(columns)], "re-simulated")
     if len(named) == 2:
         deviations = (again - seen[:, None]).reshape(-1, 2)
         free = tuple(Variable(v.name, v.unit) for v in named)
-        _cloud(axes[-1], deviations, np.zeros(2), free, ("deviation of ", ""))
+        _cloud(axes[-1], deviations, np.zeros(2), free, "deviation of ")
     add_note(figure, note)
     return figure
 
@@ -95,16 +94,16 @@ def _one_to_one(ax: "Axes", simulated: "Numbers", observed: "Numbers") -> None:
 
 def _cloud(
     ax: "Axes", points: "Numbers", centre: "Numbers", variables: tuple[Variable, ...],
-    prefix: tuple[str, str],
+    prefix: str,
 ) -> None:  # fmt: skip
     limits = tuple(
         axis_limits([points[:, j], centre[j : j + 1]], variable)
         for j, variable in enumerate(variables)
     )
     mass_regions(ax, points[:, 0], points[:, 1], (limits[0], limits[1]), MODEL, filled=True)
-    ax.plot(*centre, "+", ms=11, color=TRUTH, mew=1.6)
+    ax.plot(*centre, "+", ms=11, color=TRUTH, mew=1.6, label="observed")
     ax.set_xlim(*limits[0])
     ax.set_ylim(*limits[1])
     tidy_ticks(ax, 3)
-    ax.set_xlabel(wrapped(prefix[0] + variables[0].label))
-    ax.set_ylabel(wrapped(prefix[0] + variables[1].label))
+    ax.set_xlabel(wrapped(prefix + variables[0].label))
+    ax.set_ylabel(wrapped(prefix + variables[1].label))

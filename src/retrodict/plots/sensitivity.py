@@ -6,6 +6,7 @@ import numpy as np
 
 from retrodict.diagnostics.sensitivity import Sensitivity
 from retrodict.plots.grid import add_note
+from retrodict.plots.labels import shortened, some_of
 from retrodict.plots.style import FAINT, INK, MODEL, PAPER, in_style, literal
 
 if TYPE_CHECKING:
@@ -95,22 +96,16 @@ def _heat_map(ax: "Axes", shares: "Numbers", matters: "Numbers", numbered: bool)
 
 
 def _name_axes(ax: "Axes", result: Sensitivity, explained: "Numbers", num_columns: int) -> None:
-    names = [_short(name) for name in result.observable_names[:num_columns]]
+    names = [literal(shortened(name)) for name in result.observable_names[:num_columns]]
     upright = _upright(result)
     ax.set_xticks(range(len(names)), names, rotation=90 if upright else 0)
     rows = [
-        f"{_short(name)}  R\N{SUPERSCRIPT TWO} {max(share, 0):.2f}"
+        f"{literal(shortened(name))}  R\N{SUPERSCRIPT TWO} {max(share, 0):.2f}"
         for name, share in zip(result.names, explained, strict=False)
     ]
     ax.set_yticks(range(len(rows)), rows)
     ax.set_xlabel("observable")
     ax.set_ylabel("parameter")
-
-
-def _short(name: str) -> str:
-    return literal(
-        name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "\N{HORIZONTAL ELLIPSIS}"
-    )
 
 
 def _upright(result: Sensitivity) -> bool:
@@ -126,5 +121,4 @@ def _room_below(result: Sensitivity) -> float:
 
 def _note(result: Sensitivity, num_rows: int, num_columns: int) -> str:
     left_out = [*result.names[num_rows:], *result.observable_names[num_columns:]]
-    more = ", ..." if len(left_out) > 4 else ""
-    return f"Not shown: {', '.join(left_out[:4])}{more}" if left_out else ""
+    return f"Not shown: {some_of(left_out)}" if left_out else ""

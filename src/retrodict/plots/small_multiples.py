@@ -9,8 +9,10 @@ from numpy.typing import ArrayLike
 from retrodict.errors import ShapeError
 from retrodict.plots.arrays import check_variables, checked
 from retrodict.plots.density import axis_limits, histogram, mass_regions
-from retrodict.plots.grid import panel_grid, tidy_ticks, wrapped
-from retrodict.plots.style import FAINT, INK, MODEL, MUTED, REFERENCE, in_style, literal
+from retrodict.plots.grid import panel_grid
+from retrodict.plots.labels import wrapped
+from retrodict.plots.style import FAINT, INK, MODEL, MUTED, REFERENCE, in_style
+from retrodict.plots.ticks import tidy_ticks
 from retrodict.variables import Variable
 
 if TYPE_CHECKING:
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 
     from retrodict.plots.arrays import Numbers
 
-_MAX_COLUMNS = 4
 _ARMS = 60
 
 
@@ -54,15 +55,15 @@ def posterior_multiples(
     columns = (0,) if dim == 1 else pair
     framed = list(samples.values()) if exact is None else [exact]
     limits = [axis_limits([sample[:, j] for sample in framed], named[j]) for j in columns]
-    figure, axes = panel_grid(len(samples), panel=(2.3, 2.1), max_columns=_MAX_COLUMNS)
+    figure, axes = panel_grid(len(samples), panel=(2.3, 2.1))
     for ax, (name, sample) in zip(axes, samples.items(), strict=True):
         tidy_ticks(ax, 3)
-        ax.set_title(literal(name), fontsize=9)
+        ax.set_title(wrapped(name), fontsize=9)
         if dim == 1:
             _alone(ax, sample[:, 0], exact, limits[0])
         else:
             _together(ax, sample[:, pair], exact, pair, (limits[0], limits[1]))
-        labels = [wrapped(named[j].label, 24) for j in columns]
+        labels = [wrapped(named[j].label, 20) for j in columns]
         _outer_labels(ax, labels if dim > 1 else [*labels, "density"])
     return figure
 
@@ -91,9 +92,9 @@ def arms(outlines: Mapping[str, ArrayLike], target: ArrayLike) -> "Figure":
     margin = 0.1 * (high - low).max()
     low, high = low - margin, high + margin
     height = 2.3 * float(np.clip((high - low)[1] / (high - low)[0], 0.6, 1.5)) + 0.25
-    figure, axes = panel_grid(len(samples), panel=(2.3, height), max_columns=_MAX_COLUMNS)
+    figure, axes = panel_grid(len(samples), panel=(2.3, height))
     for ax, (name, sample) in zip(axes, samples.items(), strict=True):
-        ax.set_title(literal(name), fontsize=9)
+        ax.set_title(wrapped(name), fontsize=9)
         ax.axvline(0, color=FAINT, lw=3, zorder=0)
         for arm in sample[:_ARMS]:
             ax.plot(arm[:, 0], arm[:, 1], color=MODEL, lw=0.7, alpha=0.28, solid_joinstyle="round")

@@ -3,10 +3,7 @@
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
-
-if TYPE_CHECKING:
-    from matplotlib.ticker import Formatter
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -83,40 +80,3 @@ def in_style(function: Callable[P, R]) -> Callable[P, R]:
 def literal(text: str) -> str:
     """Text as it stands: a dollar sign is money, not the start of a formula."""
     return text.replace("$", r"\$")
-
-
-def tick_formatter() -> "Formatter":
-    """Tick labels with just the digits that tell neighbours apart, and no offset text."""
-    from matplotlib.ticker import Formatter
-
-    class _Compact(Formatter):
-        def __call__(self, x: float, pos: int | None = None) -> str:  # noqa: ARG002
-            return f"{x:g}"
-
-        def format_ticks(self, values: Any) -> list[str]:
-            return [compact(float(value), values) for value in values]
-
-    return _Compact()
-
-
-def compact(value: float, neighbours: Any) -> str:
-    """`value` with the digits needed to tell it from its neighbours on an axis."""
-    import numpy as np
-
-    locations = np.asarray(neighbours, dtype=float)
-    gaps = np.abs(np.diff(np.unique(locations))) if locations.size > 1 else np.array([])
-    gap = gaps.min() if gaps.size else abs(value)
-    largest = np.abs(locations).max() if locations.size else abs(value)
-    if abs(value) < 1e-9 * largest or value == 0:
-        return "0"
-    if 1e-3 <= largest < 1e5:
-        decimals = max(0, -int(np.floor(np.log10(gap) + 1e-9)))
-        # Ticks at 2.5 steps need one digit more than their gap's order of magnitude.
-        decimals += int(abs(gap * 10**decimals - round(gap * 10**decimals)) > 1e-6)
-        text = f"{value:.{decimals}f}"
-    else:
-        digits = max(0, int(np.ceil(np.log10(largest / gap))))
-        mantissa, exponent = f"{value:.{digits}e}".split("e")
-        mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
-        text = f"{mantissa}e{int(exponent)}"
-    return text.replace("-", "\N{MINUS SIGN}")

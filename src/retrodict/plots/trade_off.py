@@ -42,7 +42,7 @@ def trade_off(
     """
     from matplotlib.figure import Figure
     from matplotlib.patches import ConnectionPatch
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, SymmetricalLogLocator
 
     num = len(labels)
     x = checked("seconds", seconds, (num,), ("methods",))
@@ -59,9 +59,16 @@ def trade_off(
     ax.set_xlim(middle / reach, middle * reach)
     ax.set_ylim(min(0.0, 1.3 * y.min()) if y.min() < _LINEAR_BELOW else y.min() / 1.8, None)
     ax.set_ylim(top=max(y.max() * 1.8, _LINEAR_BELOW))
-    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    few_decades = x.max() < 1000 * x.min()
+    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few_decades else (1.0,)))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    low, high = ax.get_ylim()
+    if low > 0 and high < 30 * low:
+        ax.yaxis.set_major_locator(
+            SymmetricalLogLocator(base=10, linthresh=_LINEAR_BELOW, subs=[1, 2, 5])
+        )
+    ax.yaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.set_xlabel(seconds_label)
     ax.set_ylabel(mismatch_label)

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from retrodict.errors import ColumnNotFoundError, TooFewRowsError
-from retrodict.plots.grid import tidy_ticks
 from retrodict.plots.style import BLUE, GREEN, INK, MUTED, VERMILION, in_style
+from retrodict.plots.ticks import tidy_ticks
 from retrodict.variables import Variable
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _draw_rates(ax: "Axes", epoch: "Numbers", rates: "Numbers") -> None:
     ax.plot(epoch, rates * 1e3, color=GREEN, lw=1.3, marker="o" if len(epoch) < 3 else "")
     ax.set_ylabel("learning\nrate [10\N{SUPERSCRIPT MINUS}\N{SUPERSCRIPT THREE}]")
     ax.set_ylim(bottom=0)
-    ax.yaxis.set_major_locator(MaxNLocator(2))
+    ax.yaxis.set_major_locator(MaxNLocator(2, steps=[1, 2, 5, 10]))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.grid(axis="y")
 

@@ -8,16 +8,11 @@ import numpy as np
 from retrodict.diagnostics import Witness
 from retrodict.errors import ShapeError
 from retrodict.plots.density import Limits, axis_limits, histogram
-from retrodict.plots.grid import (
-    add_note,
-    label_rows,
-    panel_grid,
-    shown_and_left_out,
-    tidy_ticks,
-    wrapped,
-)
-from retrodict.plots.style import INK, MODEL, MUTED, REFERENCE, in_style, literal, tick_formatter
-from retrodict.variables import Variable
+from retrodict.plots.grid import add_note, label_rows, most_telling, panel_grid, shared_legend
+from retrodict.plots.labels import wrapped
+from retrodict.plots.style import INK, MODEL, MUTED, REFERENCE, in_style, literal
+from retrodict.plots.ticks import tick_formatter, tidy_ticks
+from retrodict.variables import Variable, names_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,7 +39,8 @@ def witness(
 
     One variable: its graph under the histograms. Two: its contours under the draws. More: its
     value at the draws themselves, against each variable in turn, with the mean of neighbours;
-    a slice or a projection would be the witness of something else.
+    a slice or a projection would be the witness of something else. Of more than 24 variables
+    it shows those along which that mean varies most.
 
     Args:
         result: of `diagnostics.witness`.
@@ -143,13 +139,21 @@ def _contours(
 def _at_draws(
     result: Witness, variables: tuple[Variable, ...], labels: tuple[str, str]
 ) -> "Figure":
-    shown, note = shown_and_left_out(variables)
     samples = _some(result.first), _some(result.second)
     values = tuple(result(sample) for sample in samples)
     ends = min(v.min() for v in values), max(v.max() for v in values)
     pad = 0.06 * (ends[1] - ends[0]) or 0.5
-    figure, axes = panel_grid(len(shown))
-    for j, (ax, variable) in enumerate(zip(axes, shown, strict=True)):
+    means = [
+        _mean_of_neighbours(
+            np.concatenate([sample[:, j] for sample in samples]), np.concatenate(values)
+        )
+        for j in range(len(variables))
+    ]
+    columns, note = most_telling(
+        names_of(variables), [np.ptp(mean) for _, mean in means], "along which it varies less"
+    )
+    figure, axes = panel_grid(len(columns))
+    for ax, j in zip(axes, columns, strict=True):
         ax.axhline(0, color=MUTED, lw=0.8)
         for sample, value, color, label in zip(
             samples, values, (MODEL, REFERENCE), labels, strict=True
@@ -158,18 +162,12 @@ def _at_draws(
                 sample[:, j], value, "o", ms=2.4, color=color, mew=0, alpha=0.35, label=label,
                 rasterized=len(sample) > 200,
             )  # fmt: skip
-        ax.plot(
-            *_mean_of_neighbours(
-                np.concatenate([sample[:, j] for sample in samples]), np.concatenate(values)
-            ),
-            color=INK, lw=1.6, label="mean",
-        )  # fmt: skip
-        ax.set_xlim(*_limits(result, j, variable))
+        ax.plot(*means[j], color=INK, lw=1.6, label="mean")
+        ax.set_xlim(*_limits(result, j, variables[j]))
         ax.set_ylim(ends[0] - pad, ends[1] + pad)
-        ax.set_xlabel(wrapped(variable.label))
+        ax.set_xlabel(wrapped(variables[j].label))
     label_rows(axes, f"{_VALUE} at draws")
-    handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper right", ncols=3, markerscale=2)
+    shared_legend(figure, axes[0], markerscale=2)
     add_note(figure, note)
     return figure
 

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrodict.diagnostics.posterior_z_score import PosteriorZScores
-from retrodict.plots.grid import add_note, label_rows, panel_grid, shown_and_left_out, wrapped
+from retrodict.plots.grid import add_note, label_rows, most_telling, panel_grid, shared_legend
+from retrodict.plots.labels import wrapped
 from retrodict.plots.style import BAND, MODEL, MUTED, in_style
-from retrodict.variables import Variable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,33 +31,34 @@ def z_score_contraction(result: PosteriorZScores) -> "Figure":
         result: of `posterior_z_scores`.
 
     Returns:
-        A panel per parameter, with its reading.
+        A panel per parameter, with its reading; of more than 24, those farthest from what chance
+        makes of an exact posterior, farthest first.
     """
-    shown, note = shown_and_left_out(tuple(Variable(name) for name in result.names))
+    deviations = np.maximum(np.abs(result.shifts), np.abs(result.spreads))
+    columns, note = most_telling(result.names, deviations, "nearer to an exact posterior")
     num = len(result.z_scores)
     kept = np.unique(np.linspace(0, num - 1, min(num, _MAX_DOTS)).astype(int))
     notes = [note]
     if len(kept) < num:
         notes.insert(0, f"{len(kept)} of {num} observations drawn.")
-    z = result.z_scores[kept, : len(shown)]
+    z = result.z_scores[kept][:, columns]
     extent = float(np.clip(1.1 * np.abs(z).max(), _MIN_EXTENT, _MAX_EXTENT))
     outside = int((np.abs(z) > extent).sum())
     if outside:
         notes.append(f"{outside} z-scores beyond {extent:.0f} drawn at the edge.")
-    figure, axes = panel_grid(len(shown))
-    for j, (ax, variable) in enumerate(zip(axes, shown, strict=True)):
-        _draw(ax, result.contractions[kept, j], np.clip(z[:, j], -extent, extent))
+    figure, axes = panel_grid(len(columns))
+    for ax, j, scores in zip(axes, columns, z.T, strict=True):
+        _draw(ax, result.contractions[kept, j], np.clip(scores, -extent, extent))
         ax.set_ylim(-1.05 * extent, 1.05 * extent)
-        ax.set_title(wrapped(variable.name))
+        ax.set_title(wrapped(result.names[j]))
         ax.text(
-            0.03, 0.97, wrapped(result.readings[variable.name], 24), transform=ax.transAxes,
+            0.03, 0.97, wrapped(result.readings[result.names[j]], 24), transform=ax.transAxes,
             va="top", fontsize=8.5, color=MUTED,
             bbox={"fc": "white", "ec": "none", "pad": 1.5, "alpha": 0.8},
         )  # fmt: skip
         ax.set_xlabel("contraction")
     label_rows(axes, "posterior z-score")
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right")
+    shared_legend(figure, axes[0])
     add_note(figure, " ".join(filter(None, notes)))
     return figure
 
