@@ -1,12 +1,22 @@
 """One answer from all tests: what it trusts, what it repairs, what it rejects, and why."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
+from retrodict.budget import Point
+from retrodict.budget.projection import project
 from retrodict.diagnostics import simulation_based_calibration
-from retrodict.errors import ConfigurationError, NonFiniteError, ShapeError, TooFewRowsError
+from retrodict.errors import (
+    ConfigurationError,
+    NonFiniteError,
+    OutOfBoundsError,
+    ShapeError,
+    TooFewRowsError,
+)
 from retrodict.judgement import Trust, verdict
 
 NAMES = ["mass", "charge"]
@@ -159,12 +169,29 @@ def test_too_few_observations_to_repair_are_said():
     assert result.reasons[-1].startswith("Repair could not be tried.")
 
 
-def test_values_at_a_bound_cannot_be_repaired_but_judged():
+@pytest.mark.parametrize("factor", [0.6, 1.6], ids=["overconfident", "underconfident"])
+def test_a_wrong_width_beside_a_point_mass_is_trusted_with_repair(factor):
+    """Parameters that are zero with a probability of their own, which is right."""
+    rng = np.random.default_rng(0)
+
+    def drawn(num, deviation):
+        mass = np.exp(deviation * rng.normal(size=(600, num, 2)))
+        return np.where(rng.random(mass.shape) < 0.5, 0.0, mass)
+
+    truth = drawn(1, 1.0)[:, 0]
+    result = verdict(drawn(150, factor), truth, lower=0.0)
+    assert result.trust is Trust.WITH_REPAIR
+    repaired = result.repair.apply(drawn(150, factor))
+    np.testing.assert_allclose(np.log(repaired[repaired > 0]).std(), 1.0, atol=0.15)
+    assert verdict(drawn(150, 1.0), truth, lower=0.0).passed
+
+
+def test_a_wrong_probability_of_a_bound_is_not_repaired():
     """Of a parameter that is zero with a probability of its own."""
-    draws, truth, _ = problem(15, 200, 60)
+    draws, truth, _ = problem(15, 400, 60)
     result = verdict(np.maximum(narrowed(draws, 0.4), 0), np.maximum(truth, 0), lower=0.0)
     assert result.trust is Trust.NO
-    assert "bound" in result.reasons[-1]
+    assert result.reasons[-1].startswith("After recalibration: ")
 
 
 @pytest.mark.parametrize("row", range(0, 200, 9))
@@ -172,11 +199,9 @@ def test_one_value_that_cannot_be_repaired_is_no_crash(row):
     """Whichever part of the observations it falls into."""
     draws, truth, _ = problem(16, 200, 60)
     wrong = narrowed(draws, 0.4)
-    at_bound = wrong.copy()
-    at_bound[row, 0, 0] = wrong.min() - 1
-    result = verdict(at_bound, truth, lower=wrong.min() - 1)
-    assert result.trust is Trust.NO
-    assert "Repair could not be tried" in result.reasons[-1]
+    at_bound, lower = wrong.copy(), min(wrong.min(), truth.min()) - 1
+    at_bound[row, 0, 0] = lower
+    assert verdict(at_bound, truth, lower=lower).trust is Trust.WITH_REPAIR
     wrong[row, :, 0] = 1.0
     result = verdict(wrong, truth)
     assert "Repair could not be tried" in result.reasons[-1]
@@ -206,6 +231,81 @@ def test_it_is_made_of_plain_numbers():
     assert len(answer["evidence"]) == 3
 
 
+def learned(upper, seed, num=500, num_draws=100):
+    """Exact draws for a uniform prior on [0, upper], of truth from one on [0, 5]."""
+    rng = np.random.default_rng(seed)
+    truth = rng.uniform(0, 5, (num, 1))
+    y = truth + 0.5 * rng.normal(size=truth.shape)
+    ends = stats.norm.cdf((np.array([0, upper]) - y) / 0.5)
+    uniform = rng.uniform(ends[:, :1], ends[:, 1:], (num, num_draws))
+    # Of observations far above the prior, all mass is at its end.
+    draws = np.where(ends[:, :1] < 1 - 1e-9, y + 0.5 * stats.norm.ppf(uniform), upper)
+    return draws[..., None], truth
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_prior_that_was_too_narrow_is_named_first(seed, sign):
+    draws, truth = learned(4.0, seed)
+    result = verdict(sign * draws, sign * truth, names=["dose"])
+    assert not result.passed
+    end, side = ("4", "above") if sign > 0 else ("-4", "below")
+    assert result.remedies[0].startswith("Widen the prior of `dose`: ")
+    share = np.mean(truth > draws.max())
+    assert f"{share:.0%} of its true values lie {side} {end}, the" in result.remedies[0]
+
+
+def test_no_other_error_is_taken_for_a_narrow_prior():
+    draws, truth = learned(5.0, 3)
+    assert verdict(draws, truth).remedies == ()
+    rng = np.random.default_rng(3)
+    # Without bounds: truth at both ends lies beyond all draws where these are shifted.
+    y = rng.uniform(0, 5, (500, 1, 1))
+    free, of_free = y + 0.5 * rng.normal(size=(500, 100, 1)), y[:, 0]
+    middle = draws.mean(axis=1, keepdims=True)
+    elsewhere = 1 + 1e-6 * rng.normal(size=draws.shape)
+    for wrong, right in (
+        (middle + 0.3 * (draws - middle), truth),
+        (elsewhere, truth),
+        (free - 3, of_free),
+        (free + 3, of_free),
+    ):
+        remedies = verdict(wrong, right).remedies
+        assert remedies
+        assert not any("Widen the prior" in remedy for remedy in remedies)
+    # A mode at -1 is lost: no draw lies there, but none crowds at the end of the others either.
+    rng = np.random.default_rng(6)
+    modes = np.where(rng.random((300, 1)) < 0.5, 1, -1) + 0.1 * rng.normal(size=(300, 1))
+    lost = verdict(1 + 0.1 * rng.normal(size=(300, 100, 1)), modes).remedies
+    assert "lost mode" in lost[0]
+
+
+def test_a_learning_curve_says_how_many_more_simulations():
+    draws, truth, _ = problem(8)
+    wrong = narrowed(draws)
+    [alone] = [r for r in verdict(wrong, truth).remedies if "more simulations" in r]
+    assert alone.endswith("A learning curve tells how many (`retrodict.learning_curve`).")
+    errors = {1000: 0.08, 2000: 0.056, 4000: 0.04, 8000: 0.028}
+    numbers = errors.items()
+    curve = [Point(num, error, 0.004, None, 0.5, "do not trust", 1.0, "") for num, error in numbers]
+    enough = project(curve, 0.01)
+    assert enough.num_pairs is not None
+    [told] = [r for r in verdict(wrong, truth, projection=enough).remedies if enough.sentence in r]
+    assert (
+        told
+        == alone.removesuffix("A learning curve tells how many (`retrodict.learning_curve`).")
+        + enough.sentence
+    )
+    # Where more simulations do not help, that is said before anything else.
+    flat = project([dataclasses.replace(point, calibration_error=0.05) for point in curve], 0.01)
+    assert flat.num_pairs is None
+    assert verdict(wrong, truth, projection=flat).remedies[0] == flat.sentence
+    # Nothing is said of simulations where nothing is wrong, or where others do not help.
+    assert verdict(draws, truth, projection=enough).remedies == ()
+    together = verdict(shuffled(draws), truth, projection=enough)
+    assert not any(enough.sentence in remedy for remedy in together.remedies)
+
+
 @pytest.mark.parametrize(
     ("spoil", "error"),
     [
@@ -215,8 +315,21 @@ def test_it_is_made_of_plain_numbers():
         (lambda d, t, y: {"log_prob_of_truth": t[:, 0]}, ConfigurationError),
         (lambda d, t, y: {"level": 0.0}, ConfigurationError),
         (lambda d, t, y: {"draws": d[:1], "truth": t[:1]}, TooFewRowsError),
+        (lambda d, t, y: {"upper": np.max(t[:, 0]) - 0.01}, OutOfBoundsError),
+        (lambda d, t, y: {"lower": np.min(d) + 0.01, "truth": 0 * t}, OutOfBoundsError),
+        (lambda d, t, y: {"lower": 2.0, "upper": 1.0}, ConfigurationError),
     ],
-    ids=["NaN", "few observations", "rows differ", "half a density", "level", "one observation"],
+    ids=[
+        "NaN",
+        "few observations",
+        "rows differ",
+        "half a density",
+        "level",
+        "one observation",
+        "truth out of bounds",
+        "draws out of bounds",
+        "bounds exchanged",
+    ],
 )
 def test_what_cannot_be_answered_is_refused(spoil, error):
     draws, truth, y = problem(14, 100, 40)

@@ -340,7 +340,7 @@ def test_new_draws_must_fit_the_calibration():
         calibration.apply(np.concatenate([draws, draws], axis=2))
     with pytest.raises(TooFewRowsError, match="At least 199 posterior draws"):
         calibration.apply(draws[:, :20])
-    with pytest.raises(OutOfBoundsError, match="strictly between its bounds -1000 and inf"):
+    with pytest.raises(OutOfBoundsError, match="beyond its bounds -1000 and inf"):
         calibration.apply(draws - 1e4)
     with pytest.raises(DataError, match="to neither; got them here only"):
         calibration.apply(draws, ["a"] * 100)

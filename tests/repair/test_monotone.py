@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import ndtri
 
 from retrodict.repair.monotone import (
     expected_quantiles,
     fewest_values,
     knot_probabilities,
     piecewise_linear,
+    quantiles_of_present,
 )
 
 
@@ -66,3 +68,28 @@ def test_knots_are_those_that_the_values_tell(num):
     if probabilities[0] > 0.01:
         fewer_needed = np.setdiff1d(knot_probabilities(10_000), probabilities)
         assert fewest_values(fewer_needed[fewer_needed < 0.5].max()) > num
+
+
+def test_quantiles_of_present_values_are_numpys():
+    rng = np.random.default_rng(4)
+    probabilities = knot_probabilities(300)
+    values = rng.exponential(size=(300, 30))
+    values[rng.random(values.shape) < np.linspace(0, 0.96, 30)] = np.nan
+    values[:285, -1] = np.nan  # leaves 15 at most
+    found = quantiles_of_present(values, probabilities)
+    counts = (~np.isnan(values)).sum(axis=0)
+    assert len(np.unique(counts)) > 20
+    for column, count, quantiles in zip(values.T, counts, found.T, strict=True):
+        if count < 16:
+            assert np.isnan(quantiles).all()
+            continue
+        own = np.isin(probabilities, knot_probabilities(int(count)))
+        present = column[~np.isnan(column)]
+        expected = expected_quantiles(present, probabilities[own])
+        assert_allclose(quantiles[own], expected, rtol=1e-12)
+        # Beyond those that they tell, in proportion to the distance from the median.
+        z = ndtri(probabilities)
+        middle, first = len(z) // 2, np.flatnonzero(own)[0]
+        slope = (quantiles[first] - quantiles[middle]) / z[first]
+        assert_allclose(quantiles[:first], quantiles[middle] + slope * z[:first], rtol=1e-10)
+    assert np.isnan(found[:, -1]).all()

@@ -43,3 +43,18 @@ def test_a_few_observations_do_not_tell_far_quantiles():
 def test_equal_scores_are_refused():
     with pytest.raises(ConstantColumnError, match=r"parameters \[1\]"):
         fit_recalibration(np.stack([np.arange(50.0), np.zeros(50)], axis=1), 99, "separate")
+
+
+@pytest.mark.parametrize("tails", TAILS)
+def test_scores_that_are_missing_do_not_count(tails):
+    rng = np.random.default_rng(4)
+    scores = rng.gamma(2, size=(300, 3)) - 1
+    scores[rng.random(300) < 0.9, 1] = np.nan
+    scores[6:, 2] = np.nan
+    z = np.linspace(-4, 4, 50)[None, :, None]
+    moved = fit_recalibration(scores, 99, tails).forward(z * np.ones(3))
+    for i in (0, 1):
+        present = scores[~np.isnan(scores[:, i]), i : i + 1]
+        alone = fit_recalibration(present, 99, tails).forward(z)
+        assert_allclose(moved[..., i : i + 1], alone, atol=1e-12)
+    assert_allclose(moved[..., 2], z[..., 0], atol=1e-12)  # 6 are too few

@@ -27,7 +27,7 @@ def load(folder: str | Path) -> Any:
 
     Raises:
         BundleNotFoundError: no such folder, or it holds something else.
-        BundleVersionError: written by a newer retrodict.
+        BundleVersionError: written by a newer retrodict, or by one too old.
         BundleCorruptedError: truncated, damaged or edited by hand.
     """
     folder = Path(folder)
@@ -40,7 +40,14 @@ def load(folder: str | Path) -> Any:
             "Upgrade retrodict, or register the class with `retrodict.bundle.register`.",
         )
     arrays = _read_weights(folder, document)
-    return class_of(kind).from_state(document["estimator"], arrays)
+    try:
+        return class_of(kind).from_state(document["estimator"], arrays)
+    except KeyError as error:
+        raise BundleVersionError(
+            f"`{folder}` is whole, but lacks {error} which this version needs; it was written by "
+            f"retrodict {document['versions'].get('retrodict')} of {document['created']}.",
+            "Train and save the model again, or load it with the version that wrote it.",
+        ) from error
 
 
 def read_config(folder: str | Path) -> dict[str, Any]:

@@ -32,6 +32,8 @@ _KINDS: dict[str, str] = {
     "GradientInversion": "retrodict.solvers:GradientInversion",
     "RejectionABC": "retrodict.solvers:RejectionABC",
     "InvertibleNetwork": "retrodict.solvers:InvertibleNetwork",
+    "RunRepair": "retrodict.cli.repaired:RunRepair",
+    "VariationalAutoencoder": "retrodict.variational:VariationalAutoencoder",
 }
 
 

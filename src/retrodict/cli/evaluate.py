@@ -1,6 +1,6 @@
 """What held-out data say about a trained model: the one place where a run is judged."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -15,13 +15,18 @@ from retrodict.comparison.against_problem import (
 )
 from retrodict.diagnostics import (
     CalibrationError,
+    Misspecification,
     PosteriorModes,
+    PosteriorPredictiveCheck,
+    PosteriorZScores,
     Recovery,
     RoundTrip,
     Sensitivity,
     SimulationBasedCalibration,
     calibration_error,
     posterior_modes,
+    posterior_predictive_check,
+    posterior_z_scores,
     recovery,
     sensitivity,
     simulation_based_calibration,
@@ -33,6 +38,7 @@ from retrodict.solvers import AbstractTrainedSolver
 from retrodict.variables import Variable, names_of
 
 NUM_DRAWS = 300
+_FEWEST_TO_SUMMARISE = 3
 
 _Result = TypeVar("_Result")
 
@@ -58,11 +64,14 @@ class Evaluation:
         draws: posterior draws for each held-out observation.
         verdict: whether the posterior can be trusted.
         calibration, ranks: how well intervals fit their confidence, parameter by parameter.
+        z_scores: how far off posterior means are, and how much was learned.
         recovery: how much the observations tell.
         modes: how many different causes explain an observation.
         sensitivity: which observables the posterior depends on.
         round_trip: whether the flow's inverse undoes it; None without a flow.
+        misspecification: whether held-out observations are like those of training.
         comparison: with the problem, where there is a simulator.
+        predictive: whether what draws simulate looks like what was observed; likewise.
     """
 
     parameters: tuple[Variable, ...]
@@ -72,11 +81,14 @@ class Evaluation:
     verdict: Verdict
     calibration: CalibrationError
     ranks: SimulationBasedCalibration
+    z_scores: PosteriorZScores | Unanswered
     recovery: Recovery
     modes: PosteriorModes | Unanswered
     sensitivity: Sensitivity | Unanswered
+    misspecification: Misspecification | Unanswered
     round_trip: RoundTrip | None
     comparison: AgainstProblem | None
+    predictive: PosteriorPredictiveCheck | Unanswered | None
 
     @property
     def passed(self) -> bool:
@@ -91,14 +103,16 @@ class Evaluation:
     @property
     def sentences(self) -> list[str]:
         """The findings, one sentence each, the verdict first."""
-        findings: list[object] = [self.ranks, self.calibration, self.recovery, self.modes]
-        findings.append(self.sensitivity)
+        findings: list[object] = [self.ranks, self.calibration, self.z_scores, self.recovery]
+        findings += [self.modes, self.sensitivity, self.misspecification]
         if self.round_trip is not None:
             findings.append(self.round_trip)
         if self.comparison is not None:
             findings.append(self.comparison.resimulation)
             if self.comparison.mismatch is not None:
                 findings.append(self.comparison.mismatch)
+        if self.predictive is not None:
+            findings.append(self.predictive)
         answer = str(self.verdict).splitlines()
         if not self.is_inverted:
             answer[0] += " Its flow is not undone by its inverse."
@@ -118,8 +132,16 @@ class Evaluation:
         }
         if self.round_trip is not None:
             numbers["round_trip"] = self.round_trip.to_dict()
+        if isinstance(self.z_scores, PosteriorZScores):
+            numbers["posterior_z_scores"] = self.z_scores.to_dict()
         if isinstance(self.sensitivity, Sensitivity):
             numbers["sensitivity"] = self.sensitivity.to_dict()
+        if isinstance(self.misspecification, Misspecification):
+            of_all = self.misspecification.to_dict()
+            del of_all["observations"]
+            numbers["misspecification"] = of_all
+        if isinstance(self.predictive, PosteriorPredictiveCheck):
+            numbers["posterior_predictive_check"] = self.predictive.to_dict()
         if self.comparison is not None:
             numbers["resimulation_error"] = self.comparison.resimulation.to_dict()
             if self.comparison.mismatch is not None:
@@ -151,6 +173,7 @@ def evaluate(
     names = names_of(estimator.parameters_)
     draws = posterior_draws(estimator, held_out.y, num_draws, seed)
     observable_names = names_of(estimator.observables_)
+    comparison = None if problem is None else against_problem(estimator, held_out, problem, seed)
     return Evaluation(
         parameters=tuple(estimator.parameters_),
         observables=tuple(estimator.observables_),
@@ -168,18 +191,68 @@ def evaluate(
         ),
         calibration=calibration_error(draws, held_out.x, names=names),
         ranks=simulation_based_calibration(draws, held_out.x, names=names),
+        z_scores=_answered(
+            "The z-score of each posterior",
+            lambda: posterior_z_scores(draws, held_out.x, names=names, seed=seed),
+        ),
         recovery=recovery(draws, held_out.x, names=names),
         modes=_answered("Ambiguity", lambda: posterior_modes(draws, names=names)),
         sensitivity=_answered(
             "The use of each observable",
             lambda: sensitivity(draws, held_out.y, names=names, observable_names=observable_names),
         ),
+        misspecification=_like_training(estimator, held_out.y),
         # At one draw for each observation: what is drawn is within the bounds of the model.
         round_trip=estimator.round_trip(draws[:, 0], held_out.y, random_state=seed)
         if estimator.has_round_trip
         else None,
-        comparison=None if problem is None else against_problem(estimator, held_out, problem, seed),
+        comparison=comparison,
+        predictive=None
+        if comparison is None
+        else _answered(
+            "What draws simulate",
+            lambda: predictive_check(
+                comparison.resimulated,
+                held_out.y[: len(comparison.resimulated)],
+                estimator.observables_,
+                seed,
+            ),
+        ),
     )
+
+
+def predictive_check(
+    replicated: Float[np.ndarray, "observations draws cond"],
+    observed: Float[np.ndarray, "observations cond"],
+    observables: Sequence[Variable],
+    seed: int,
+) -> PosteriorPredictiveCheck:
+    """The check in each observable; of a curve or series also in its mean, sd, min and max.
+
+    Three observables or more of one unit are taken for such a series: the mean of a distance and
+    a time means nothing.
+    """
+    names = names_of(observables)
+    is_series = len(names) >= _FEWEST_TO_SUMMARISE and len({each.unit for each in observables}) == 1
+    if is_series and not {"mean", "sd", "min", "max"} & set(names):
+        return posterior_predictive_check(replicated, observed, names=names, seed=seed)
+
+    def column(i: int) -> Callable[[np.ndarray], np.ndarray]:
+        return lambda y: y[..., i]
+
+    each = {name: column(i) for i, name in enumerate(names)}
+    return posterior_predictive_check(replicated, observed, each, seed=seed)
+
+
+def _like_training(
+    estimator: AbstractTrainedSolver, y: Float[np.ndarray, "observations cond"]
+) -> Misspecification | Unanswered:
+    if estimator.typical_observations_ is None:
+        return Unanswered(
+            "Whether observations are like those of training",
+            "that takes 400 rows of training, at most 1,000 observables, and one that varies.",
+        )
+    return estimator.typical_observations_.test(y)
 
 
 def _answered(question: str, ask: Callable[[], _Result]) -> _Result | Unanswered:

@@ -82,6 +82,11 @@ class RunFolder:
         return self.path / "held_out.parquet"
 
     @property
+    def repair(self) -> Path:
+        """What makes draws of the model calibrated, once it was asked for."""
+        return self.path / "repair"
+
+    @property
     def checkpoint(self) -> Path:
         """Where training left off, until it ends."""
         return self.path / "checkpoint.safetensors"
@@ -212,6 +217,7 @@ def _clear(folder: RunFolder) -> None:
         folder.report,
         folder.history,
         folder.held_out,
+        folder.repair,
         folder.checkpoint,
     ):
         _remove(part)

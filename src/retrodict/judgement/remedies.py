@@ -1,6 +1,7 @@
 """What is most likely to help, from the pattern of what is wrong."""
 
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from retrodict.diagnostics.simulation_based_calibration import (
     SimulationBasedCalibration,
 )
 from retrodict.judgement.evidence import Evidence
+from retrodict.judgement.prior_range import CutOff
 
 MANY_OBSERVABLES = 30
 _OUTSIDE_ALL_DRAWS = 0.1
@@ -19,12 +21,37 @@ _OUTSIDE_ALL_DRAWS = 0.1
 _CLEAR_CHANGE = 0.02
 
 
-def remedies(evidence: Sequence[Evidence], history: pd.DataFrame | None) -> tuple[str, ...]:
-    """Sentences, the most promising first; none where nothing is wrong."""
+@runtime_checkable
+class Projected(Protocol):
+    """How many simulations are enough, as `LearningCurve.projection` says it."""
+
+    @property
+    def num_pairs(self) -> int | None:
+        """None where more of them are not known to help."""
+        ...
+
+    @property
+    def sentence(self) -> str: ...
+
+
+def remedies(
+    evidence: Sequence[Evidence],
+    history: pd.DataFrame | None = None,
+    cut_offs: Sequence[CutOff] = (),
+    projection: Projected | None = None,
+) -> tuple[str, ...]:
+    """Sentences, the most promising first; none where nothing is wrong.
+
+    Args:
+        evidence: of the verdict.
+        history: of training.
+        cut_offs: ends of the prior that true values pass.
+        projection: of a learning curve.
+    """
     failed = [piece.result for piece in evidence if piece.failed]
     if not failed:
         return ()
-    found = [*_of_training(history)]
+    found = [str(cut_off) for cut_off in cut_offs] + _of_training(history)
     for result in failed:
         if isinstance(result, SimulationBasedCalibration):
             found += _of_marginals(result, overfitted=_is_overfitted(history))
@@ -40,7 +67,23 @@ def remedies(evidence: Sequence[Evidence], history: pd.DataFrame | None) -> tupl
         "Make sure that the test observations come from the same prior and simulator as the "
         "training data; no training repairs a difference between them."
     )
-    return tuple(dict.fromkeys(found))
+    return _with_budget(list(dict.fromkeys(found)), projection)
+
+
+def _with_budget(found: list[str], projection: Projected | None) -> tuple[str, ...]:
+    """How many simulations more of them are, where that is advised and known."""
+    advised = [i for i, remedy in enumerate(found) if "more simulations" in remedy.lower()]
+    if not advised:
+        return tuple(found)
+    first = advised[0]
+    if projection is None:
+        found[first] += " A learning curve tells how many (`retrodict.learning_curve`)."
+    elif projection.num_pairs is not None:
+        found[first] += f" {projection.sentence}"
+    else:
+        # The curve knows better than the pattern of the errors.
+        found.insert(0, projection.sentence)
+    return tuple(found)
 
 
 def _of_training(history: pd.DataFrame | None) -> list[str]:

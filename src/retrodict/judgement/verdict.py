@@ -14,20 +14,22 @@ from retrodict.diagnostics.arguments import (
     Json,
     draws_and_truth,
     finite_array,
+    parameter_names,
 )
 from retrodict.errors import (
     ConfigurationError,
     ConstantColumnError,
-    OutOfBoundsError,
     ShapeError,
     TooFewRowsError,
 )
 from retrodict.judgement.detectable import Detectable, detectable
 from retrodict.judgement.evidence import Evidence, gather
+from retrodict.judgement.prior_range import cut_offs
 from retrodict.judgement.reasons import reasons_of, without_echoes
-from retrodict.judgement.remedies import remedies
+from retrodict.judgement.remedies import Projected, remedies
 from retrodict.judgement.trust import Trust
 from retrodict.repair import ConformalCalibration
+from retrodict.repair.bounds import checked_bounds, require_within
 
 LEVEL = 0.02
 SIGN_OF_MARGINAL_ERROR = 0.05
@@ -111,6 +113,7 @@ def verdict(
     lower: ArrayLike | None = None,
     upper: ArrayLike | None = None,
     history: pd.DataFrame | None = None,
+    projection: Projected | None = None,
     level: float = LEVEL,
     seed: int = 0,
 ) -> Verdict:
@@ -135,9 +138,12 @@ def verdict(
         log_prob_of_truth: of each true cause under its posterior, (observations,).
         names: of the parameters; `x1 ... xN` by default.
         observable_names: of the observables; `y1 ... yN` by default.
-        lower: bounds of the parameters, that repaired draws stay within.
+        lower: bounds of the parameters, that draws and true values lie within and repaired
+            draws stay within.
         upper: likewise.
         history: of training, with `validation_loss` per epoch; tells more about remedies.
+        projection: how many simulations are enough, e.g. `learning_curve(...).projection`;
+            is told where more of them are a remedy.
         level: probability that an exact posterior is not trusted.
         seed: of ranks among ties and of the split for the repair.
 
@@ -150,6 +156,10 @@ def verdict(
             f"`level` is a probability between 0 and 1; got {level}.", "Use 0.02."
         )
     draws, truth = draws_and_truth(draws, truth)
+    bounds = checked_bounds(lower, upper, truth.shape[1])
+    listed = parameter_names(names, truth.shape[1])
+    require_within("truth", truth, bounds, listed)
+    require_within("draws", draws, bounds, listed)
     if observations is not None:
         observations = finite_array("observations", observations, ("observations", "cond"))
         _require_rows("observations", observations, truth)
@@ -186,7 +196,7 @@ def verdict(
         trust=trust,
         evidence=evidence,
         reasons=reasons_of(without_echoes(failed)) + against_repair,
-        remedies=remedies(evidence, history),
+        remedies=remedies(evidence, history, cut_offs(draws, truth, listed), projection),
         repair=repair,
         detectable=detectable(len(truth), truth.shape[1], level),
         level=level,
@@ -243,7 +253,7 @@ def _tried(
             )
         repaired = calibration.fit(draws[first], truth[first]).apply(draws[second])
         from_all = clone(calibration).fit(draws, truth)
-    except (TooFewRowsError, OutOfBoundsError, ConstantColumnError) as error:
+    except (TooFewRowsError, ConstantColumnError) as error:
         return None, (f"Repair could not be tried. {error.message}",)
     # No density is known of draws that were moved.
     still_failed = [piece for piece in tests.made(repaired, second, None) if piece.failed]

@@ -1,28 +1,32 @@
 """Conformal calibration of the intervals of each parameter, and of the draws themselves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from retrodict.diagnostics.arguments import parameter_names
 from retrodict.diagnostics.rank_uniformity import rank_p_values, ranks_among
 from retrodict.errors import ConfigurationError, NotFittedError
+from retrodict.repair import state
 from retrodict.repair.arguments import checked_draws, checked_pairs, row_blocks
+from retrodict.repair.bounds import checked_bounds, require_within
 from retrodict.repair.central_coverage import central_coverage
-from retrodict.repair.groups import as_groups
+from retrodict.repair.groups import Groups, as_groups
 from retrodict.repair.monotone import FEWEST_VALUES, fewest_values, knot_probabilities
 from retrodict.repair.order_statistics import check_level, num_excluded
+from retrodict.repair.point_masses import PointMasses, find_point_masses
 from retrodict.repair.quantile_scale import QuantileScale, quantile_scale
-from retrodict.repair.real_line import real_line
-from retrodict.repair.recalibration import TAILS, Recalibration, fit_recalibration
+from retrodict.repair.real_line import RealLine
+from retrodict.repair.recalibration import TAILS, fit_recalibration, held_out_scores
 from retrodict.repair.summary import CoverageRepair
 
-_NUM_FOLDS = 5
 # Four fifths of them, in the cross-validation, still tell their quartiles.
 _FEWEST_OBSERVATIONS = 19
+_OF_DRAWS, _OF_TRUTH = 1, 2  # seeds of what spreads point masses, apart from all others
 
 
 class ConformalCalibration(BaseEstimator):
@@ -55,7 +59,9 @@ class ConformalCalibration(BaseEstimator):
             (1 - level)/2. "together" keeps intervals about the median of the draws, missed with
             at most 1 - level; it needs half as many observations.
         lower, upper: bounds of the parameters, one for all or one each; None where there is none.
-            Nothing repaired lies beyond them.
+            Nothing repaired lies beyond them. Where true causes, or more than a few draws, lie
+            exactly at a bound, it carries probability of its own (`PointMasses`): draws at it
+            stay there, and intervals that reach it hold the truth more often than they say.
         significance: at which the test finds that a parameter needs repair, over all parameters
             and groups together (Bonferroni); 1 repairs them all.
         names: of the parameters; `x1 ... xN` by default.
@@ -65,6 +71,7 @@ class ConformalCalibration(BaseEstimator):
         groups_: labels of the groups, in the order of rows below; None without groups.
         needed_: whether draws are repaired, shape (groups, dim).
         summary_: coverage before and after, and a sentence (`CoverageRepair`).
+        highest_level_: of the intervals that the calibration observations guarantee.
         n_features_in_: number of parameters.
     """
 
@@ -104,34 +111,39 @@ class ConformalCalibration(BaseEstimator):
             ConfigurationError: a setting that makes no sense.
         """
         levels = self._checked_settings()
-        self._num_tails = 2 if self.tails == "separate" else 1
         draws, truth = checked_pairs(draws, truth)
         num_observations, num_draws, dim = draws.shape
         names = parameter_names(self.names, dim)
-        line = real_line(self.lower, self.upper, dim)
-        line.check("draws", draws, names)
-        line.check("truth", truth, names)
+        bounds = checked_bounds(self.lower, self.upper, dim)
+        require_within("draws", draws, bounds, names)
+        require_within("truth", truth, bounds, names)
         found = as_groups(groups, num_observations)
-        self._groups, self._line, self._names = found, line, names
-        for level in levels:
-            self._require_enough(float(level))
-        self._probabilities = knot_probabilities(num_draws)
-        scale = self._whole_scale(draws)
-        of_truth = scale.score(truth[:, None])[:, 0]
+        masses = find_point_masses(draws, truth, bounds, float(knot_probabilities(num_draws)[0]))
+        self._begin(found, masses, names, num_draws)
+        self._require_enough(float(levels.max()))
+        scale = self._whole_scale(self._spread(draws), self._spread_line)
+        of_truth = scale.score(self._spread(truth, _OF_TRUTH)[:, None])[:, 0]
+        beside = of_truth
+        if masses.present.any():
+            scale = self._whole_scale(masses.beside(draws), self._line)
+            beside = scale.score(masses.beside(truth)[:, None])[:, 0]
+        outward = of_truth if self._num_tails == 2 else np.abs(of_truth)
+        self._learn(
+            [np.sort(outward[rows], axis=0) for rows in found.rows()],
+            [np.sort(beside[rows], axis=0) for rows in found.rows()],
+            num_draws,
+        )
         ranks = ranks_among(draws, truth, self.random_state)
         p_values = np.stack([rank_p_values(ranks[rows], num_draws) for rows in found.rows()])
-        self.needed_ = np.minimum(p_values * p_values.size, 1) <= self.significance
-        self._sorted_scores = [
-            np.sort(of_truth[rows] if self._num_tails == 2 else np.abs(of_truth[rows]), axis=0)
-            for rows in found.rows()
-        ]
-        self._recalibrations = [
-            fit_recalibration(of_truth[rows], num_draws, self.tails) for rows in found.rows()
-        ]
+        wrong = np.minimum(p_values * p_values.size, 1) <= self.significance
+        self.needed_ = wrong & self._has_enough
         rng = np.random.default_rng(self.random_state)
-        held_out = self._held_out_scores(of_truth, num_draws, rng)
-        repaired = ranks_among(draws, scale.value(held_out[:, None])[:, 0], self.random_state)
-        ranks_after = np.where(self.needed_[found.of_row], repaired, ranks)
+        held_out = held_out_scores(beside, found.rows(), num_draws, self.tails, rng)
+        repaired = scale.value(held_out[:, None])[:, 0]
+        repaired = np.where(np.isnan(repaired), truth, repaired)
+        ranks_after = np.where(
+            self.needed_[found.of_row], ranks_among(draws, repaired, self.random_state), ranks
+        )
         within = rng.random(ranks.shape)
         self.summary_ = CoverageRepair(
             levels=levels,
@@ -143,9 +155,9 @@ class ConformalCalibration(BaseEstimator):
             groups=found.names,
             num_observations=num_observations,
             num_draws=num_draws,
+            at_bound=masses.present,
+            too_few=wrong & ~self._has_enough,
         )
-        self.groups_ = found.labels
-        self.n_features_in_ = dim
         return self
 
     def intervals(
@@ -167,12 +179,17 @@ class ConformalCalibration(BaseEstimator):
             DataError, ConfigurationError: arguments that do not fit the calibration.
         """
         draws, which = self._checked_new(draws, groups)
+        draws = self._spread(draws)
         level = check_level(level)
         self._require_enough(level)
-        ends = np.stack([self._ends(scores, level) for scores in self._sorted_scores])
+        ends = np.stack([self._ends(scores, level) for scores in self._ascending_scores])
         found = np.concatenate(
-            [self._scale(draws[block]).value(ends[which[block]]) for block in row_blocks(draws)]
+            [
+                self._scale(draws[block], self._spread_line).value(ends[which[block]])
+                for block in row_blocks(draws)
+            ]
         )
+        found = self._masses.cut(found)
         return found[:, 0], found[:, 1]
 
     def apply(
@@ -181,7 +198,9 @@ class ConformalCalibration(BaseEstimator):
         """The same draws, moved so that true causes rank uniformly among them.
 
         Each parameter is moved by an increasing map of its own: the order of the draws, and so
-        their rank correlations, stay as they were. Parameters that need no repair stay too.
+        their rank correlations, stay as they were. Parameters that need no repair stay too, and
+        so do draws at a bound that carries probability, with the others of their observation if
+        those are fewer than 16.
 
         Args:
             draws: of new observations, (observations, draws, dim).
@@ -192,17 +211,117 @@ class ConformalCalibration(BaseEstimator):
             DataError: draws that do not fit the calibration.
         """
         draws, which = self._checked_new(draws, groups)
-        repaired = np.array(draws, dtype=float)
+        beside, repaired = self._masses.beside(draws), np.array(draws, dtype=float)
         for group, recalibration in enumerate(self._recalibrations):
             rows = np.flatnonzero(which == group)
             if not rows.size or not self.needed_[group].any():
                 continue
             for block in row_blocks(draws[rows]):
-                old = draws[rows[block]]
-                scale = self._scale(old)
+                old = beside[rows[block]]
+                scale = self._scale(old, self._line)
                 moved = scale.value(recalibration.forward(scale.score(old)))
-                repaired[rows[block]] = np.where(self.needed_[group], moved, old)
+                is_moved = self.needed_[group] & ~np.isnan(moved)
+                repaired[rows[block]] = np.where(is_moved, moved, draws[rows[block]])
         return repaired
+
+    @property
+    def highest_level_(self) -> float:
+        """Of the intervals that so many calibration observations guarantee, in every group.
+
+        Raises:
+            NotFittedError: before `fit`.
+        """
+        self._require_fitted()
+        return float(1 - self._num_tails / (self._groups.sizes.min() + 1))
+
+    def require_parameters(self, names: Sequence[str]) -> None:
+        """Refuses posteriors of other parameters; without `names`, of another number of them.
+
+        Raises:
+            NotFittedError: before `fit`.
+            ConfigurationError: with both lists.
+        """
+        self._require_fitted()
+        if len(names) != self.n_features_in_ or (
+            self.names is not None and tuple(names) != self._names
+        ):
+            raise ConfigurationError(
+                f"The calibration is of {', '.join(self._names)}; the posterior of "
+                f"{', '.join(names)}.",
+                "Fit it to draws of the same solver.",
+            )
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Everything learned, as arrays of numbers by name; names and labels are not among them.
+
+        Raises:
+            NotFittedError: before `fit`.
+        """
+        self._require_fitted()
+        return state.to_arrays(self)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        arrays: Mapping[str, np.ndarray],
+        *,
+        names: Sequence[str] | None = None,
+        groups: Sequence[Any] | None = None,
+    ) -> "ConformalCalibration":
+        """What `to_arrays` described.
+
+        Args:
+            arrays: all of them.
+            names: of the parameters, as in the fit.
+            groups: `groups_` of the fit.
+
+        Raises:
+            ConfigurationError: arrays are missing, or another number of names or groups.
+        """
+        return state.from_arrays(cls, arrays, names, groups)
+
+    def _begin(
+        self, groups: Groups, masses: PointMasses, names: tuple[str, ...], num_draws: int
+    ) -> None:
+        """Sets what has to be known to read values as scores."""
+        self._num_tails = 2 if self.tails == "separate" else 1
+        self._groups, self._masses, self._names = groups, masses, names
+        self._line = RealLine(masses.lower, masses.upper)
+        self._spread_line = RealLine(*masses.edges)
+        self._probabilities = knot_probabilities(num_draws)
+
+    def _learn(
+        self,
+        ascending: list[Float[np.ndarray, "_ dim"]],
+        beside: list[Float[np.ndarray, "_ dim"]],
+        num_draws: int,
+    ) -> None:
+        """Sets what follows from the scores of the true causes, group by group.
+
+        Args:
+            ascending: scores that intervals are made of.
+            beside: those that repair draws, ascending; NaN for causes at a point mass.
+            num_draws: of each observation.
+        """
+        self._ascending_scores, self._scores_beside = ascending, beside
+        self._recalibrations = [
+            fit_recalibration(scores, num_draws, self.tails) for scores in beside
+        ]
+        self.groups_ = self._groups.labels
+        self.n_features_in_ = ascending[0].shape[1]
+
+    @property
+    def _has_enough(self) -> Bool[np.ndarray, "groups dim"]:
+        """Whether enough true causes lie beside point masses to repair draws there."""
+        beside = [(~np.isnan(scores)).sum(axis=0) for scores in self._scores_beside]
+        return np.stack(beside) >= _FEWEST_OBSERVATIONS
+
+    def _require_fitted(self) -> None:
+        if not self.__sklearn_is_fitted__():
+            raise NotFittedError(
+                f"This {type(self).__name__} has not learned anything yet.",
+                "Call `fit(draws, truth)` first.",
+            )
 
     def _checked_settings(self) -> Float[np.ndarray, " levels"]:
         if self.tails not in TAILS:
@@ -229,42 +348,29 @@ class ConformalCalibration(BaseEstimator):
     def _checked_new(
         self, draws: ArrayLike, groups: ArrayLike | None
     ) -> tuple[np.ndarray, Int[np.ndarray, " observations"]]:
-        if not self.__sklearn_is_fitted__():
-            raise NotFittedError(
-                f"This {type(self).__name__} has not learned anything yet.",
-                "Call `fit(draws, truth)` first.",
-            )
+        self._require_fitted()
         fewest = max(fewest_values(self._probabilities[0]), FEWEST_VALUES)
         checked = checked_draws(draws, self.n_features_in_, at_least=fewest)
-        self._line.check("draws", checked, self._names)
+        require_within("draws", checked, (self._masses.lower, self._masses.upper), self._names)
         return checked, self._groups.find(groups, len(checked))
 
-    def _scale(self, draws: Float[np.ndarray, "observations draws dim"]) -> QuantileScale:
-        return quantile_scale(draws, self._probabilities, self._line, self._names)
+    def _spread(
+        self, x: Float[np.ndarray, "*rows dim"], of: int = _OF_DRAWS
+    ) -> Float[np.ndarray, "*rows dim"]:
+        return self._masses.spread(x, np.random.default_rng((self.random_state, of)))
 
-    def _whole_scale(self, draws: Float[np.ndarray, "observations draws dim"]) -> QuantileScale:
+    def _scale(
+        self, draws: Float[np.ndarray, "observations draws dim"], line: RealLine
+    ) -> QuantileScale:
+        return quantile_scale(draws, self._probabilities, line, self._names)
+
+    def _whole_scale(
+        self, draws: Float[np.ndarray, "observations draws dim"], line: RealLine
+    ) -> QuantileScale:
         """The scale of all observations, a block of them at a time."""
-        scales = [self._scale(draws[block]) for block in row_blocks(draws)]
+        scales = [self._scale(draws[block], line) for block in row_blocks(draws)]
         quantiles = np.concatenate([scale.quantiles for scale in scales], axis=1)
-        return QuantileScale(scales[0].knots, quantiles, self._line)
-
-    def _held_out_scores(
-        self,
-        of_truth: Float[np.ndarray, "observations dim"],
-        num_draws: int,
-        rng: np.random.Generator,
-    ) -> Float[np.ndarray, "observations dim"]:
-        """Scores of the truth under draws as they came, were those repaired by other folds."""
-        found = np.empty_like(of_truth)
-        for rows in self._groups.rows():
-            fold = rng.permutation(len(rows)) % _NUM_FOLDS
-            for i in range(_NUM_FOLDS):
-                others, held_out = rows[fold != i], rows[fold == i]
-                recalibration: Recalibration = fit_recalibration(
-                    of_truth[others], num_draws, self.tails
-                )
-                found[held_out] = recalibration.inverse(of_truth[held_out][:, None])[:, 0]
-        return found
+        return QuantileScale(scales[0].knots, quantiles, line)
 
     def _ends(
         self, scores: Float[np.ndarray, "observations dim"], level: float
@@ -275,4 +381,4 @@ class ConformalCalibration(BaseEstimator):
         return np.stack([scores[excluded - 1] if self._num_tails == 2 else -upper, upper])
 
     def __sklearn_is_fitted__(self) -> bool:
-        return "n_features_in_" in vars(self)
+        return "summary_" in vars(self)

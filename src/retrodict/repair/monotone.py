@@ -7,12 +7,13 @@ from jaxtyping import Float
 
 _CANDIDATES = np.array([0.01, 0.025, 0.05, 0.1, 0.16, 0.25, 0.375, 0.5])
 _FEWEST_BEYOND = 2
+_ROUNDING = 1e-9
 FEWEST_VALUES = 16  # which tell their 16 % quantiles
 
 
 def fewest_values(probability: float) -> int:
     """How many values tell the quantile at this one of `knot_probabilities`."""
-    return math.ceil(_FEWEST_BEYOND / probability - 1e-9) - 1
+    return math.ceil(_FEWEST_BEYOND / probability - _ROUNDING) - 1
 
 
 def knot_probabilities(num_values: int) -> Float[np.ndarray, " knots"]:
@@ -20,7 +21,7 @@ def knot_probabilities(num_values: int) -> Float[np.ndarray, " knots"]:
 
     Symmetric about 1/2, which is the middle one. Those of fewer values are among those of more.
     """
-    lower = _CANDIDATES[_CANDIDATES * (num_values + 1) >= _FEWEST_BEYOND - 1e-9]
+    lower = _CANDIDATES[_CANDIDATES * (num_values + 1) >= _FEWEST_BEYOND - _ROUNDING]
     return np.concatenate([lower, 1 - lower[-2::-1]])
 
 
@@ -33,6 +34,34 @@ def expected_quantiles(
     in between.
     """
     return np.quantile(values, probabilities, axis=0, method="weibull")
+
+
+def quantiles_of_present(
+    values: Float[np.ndarray, "values columns"], probabilities: Float[np.ndarray, " knots"]
+) -> Float[np.ndarray, "knots columns"]:
+    """`expected_quantiles` of the values of each column that are not NaN.
+
+    Quantiles that those do not tell lie on the rays of `piecewise_linear` in normal scores; a
+    column of too few values for any has NaN.
+    """
+    from scipy.special import ndtri
+
+    ascending, counts = np.sort(values, axis=0), (~np.isnan(values)).sum(axis=0)
+    found = np.full((len(probabilities), values.shape[1]), np.nan)
+    knots = np.broadcast_to(ndtri(probabilities)[:, None], found.shape)
+    needed = np.array([fewest_values(p) for p in probabilities[: len(probabilities) // 2]])
+    told = (counts[:, None] >= needed).sum(axis=1)
+    for num in np.unique(told[counts >= FEWEST_VALUES]).tolist():
+        columns = np.flatnonzero((told == num) & (counts >= FEWEST_VALUES))
+        left_out = len(needed) - num
+        inner = slice(left_out, len(probabilities) - left_out)
+        place = probabilities[inner, None] * (counts[columns] + 1) - 1
+        below = np.floor(place + _ROUNDING).astype(int)
+        low = ascending[below, columns]
+        high = ascending[np.minimum(below + 1, counts[columns] - 1), columns]
+        quantiles = low + (place - below) * (high - low)
+        found[:, columns] = piecewise_linear(knots[:, columns], knots[inner, columns], quantiles)
+    return found
 
 
 def piecewise_linear(

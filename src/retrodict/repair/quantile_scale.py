@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from retrodict.errors import ConstantColumnError
-from retrodict.repair.monotone import expected_quantiles, piecewise_linear
+from retrodict.repair.monotone import expected_quantiles, piecewise_linear, quantiles_of_present
 from retrodict.repair.real_line import RealLine
 
 
@@ -54,6 +54,8 @@ def quantile_scale(
 ) -> QuantileScale:
     """The scale that the draws of each observation make.
 
+    Draws that are NaN do not count; where fewer than 16 are left, the scale is NaN.
+
     Raises:
         ConstantColumnError: draws so equal to each other that they have no width.
     """
@@ -61,6 +63,9 @@ def quantile_scale(
 
     real = line.forward(draws)
     quantiles = expected_quantiles(np.moveaxis(real, 1, 0), probabilities)
+    row, column = np.nonzero(np.isnan(quantiles[0]))
+    if row.size:
+        quantiles[:, row, column] = quantiles_of_present(real[row, :, column].T, probabilities)
     middle = quantiles[len(quantiles) // 2]
     flat = (quantiles[0] == middle) | (quantiles[-1] == middle)
     if flat.any():

@@ -23,6 +23,9 @@ class CoverageRepair:
         groups: labels of the groups; `("all",)` without groups.
         num_observations: for calibration.
         num_draws: of each of them.
+        at_bound: which parameters have a bound that carries probability of its own.
+        too_few: which parameters would need repair, per group, were there enough true causes
+            beside that bound.
     """
 
     levels: Float[np.ndarray, " levels"]
@@ -34,6 +37,8 @@ class CoverageRepair:
     groups: tuple[str, ...]
     num_observations: int
     num_draws: int
+    at_bound: Bool[np.ndarray, " dim"]
+    too_few: Bool[np.ndarray, "groups dim"]
 
     def to_dict(self) -> Json:
         return {
@@ -50,10 +55,19 @@ class CoverageRepair:
             "after": dict(zip(self.names, self.after.T.tolist(), strict=True)),
             "num_observations": self.num_observations,
             "num_draws": self.num_draws,
+            "at_bound": dict(zip(self.names, self.at_bound.tolist(), strict=True)),
+            "too_few": dict(zip(self.names, _in_any_group(self.too_few).tolist(), strict=True)),
         }
 
     def __str__(self) -> str:
+        sentences = (self._found, self._left_out, self._of_bounds)
+        return " ".join(sentence for sentence in sentences if sentence)
+
+    @property
+    def _found(self) -> str:
         repaired = np.flatnonzero(self.needed.any(axis=0))
+        if not repaired.size and self.too_few.any():
+            return "No draws are repaired."
         if not repaired.size:
             return (
                 f"Draws are left alone: as far as {self.num_observations:,} observations can tell, "
@@ -63,7 +77,7 @@ class CoverageRepair:
         missed = np.abs(self.before[:, repaired] - self.levels[:, None])
         level, which = np.unravel_index(missed.argmax(), missed.shape)
         worst = repaired[which]
-        names = ", ".join(f"`{self.names[i]}`" for i in repaired)
+        names = self._listed(_in_any_group(self.needed))
         groups = ""
         if len(self.groups) > 1:
             num_needed = int(self.needed.any(axis=1).sum())
@@ -74,3 +88,25 @@ class CoverageRepair:
             f"{self.num_observations:,} observations, and hold it in "
             f"{self.after[level, worst]:.1%} after repair (cross-validated)."
         )
+
+    @property
+    def _left_out(self) -> str:
+        names = self._listed(_in_any_group(self.too_few))
+        return names and (
+            f"{names}: not calibrated, but too few true causes lie beside the bound to repair it."
+        )
+
+    @property
+    def _of_bounds(self) -> str:
+        names = self._listed(self.at_bound)
+        return names and (
+            f"Draws exactly at a bound of {names} stay there; intervals that reach it hold the "
+            "truth at least as often as they say."
+        )
+
+    def _listed(self, chosen: Bool[np.ndarray, " dim"]) -> str:
+        return ", ".join(f"`{self.names[i]}`" for i in np.flatnonzero(chosen))
+
+
+def _in_any_group(chosen: Bool[np.ndarray, "groups dim"]) -> Bool[np.ndarray, " dim"]:
+    return np.asarray(chosen.any(axis=0))

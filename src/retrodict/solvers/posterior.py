@@ -9,7 +9,9 @@ from jaxtyping import Float
 
 from retrodict.errors import CapabilityError, ConfigurationError, ShapeError
 from retrodict.problems.base import AbstractProblem
+from retrodict.repair import ConformalCalibration
 from retrodict.solvers.refinement import AbstractRefinementMethod, Refinement, refine
+from retrodict.solvers.repaired import RepairedDraws
 from retrodict.solvers.sampler import AbstractPosteriorSampler
 from retrodict.solvers.summary import described
 from retrodict.tables import as_matrix
@@ -178,6 +180,58 @@ class Posterior:
             observables=self.observables,
             random_state=seed,
             refinement=refinement,
+        )
+
+    def calibrate(
+        self, truth: Any, *, num_draws: int = 300, groups: Any = None, **settings: Any
+    ) -> ConformalCalibration:
+        """What repairs posteriors like these, learned from the causes of these observations.
+
+        See `retrodict.repair.ConformalCalibration`, which this fits to draws, with the names and
+        bounds of the parameters.
+
+        Args:
+            truth: the cause of each observation, (observations, dim), array or DataFrame; none
+                that the solver was trained on.
+            num_draws: of each observation.
+            groups: label of each observation, for which coverage shall hold by itself.
+            settings: of the calibration, e.g. `levels=[0.5, 0.8]` or `tails="together"`.
+
+        Raises:
+            DataError: as `ConformalCalibration.fit`, e.g. for too few observations.
+        """
+        calibration = ConformalCalibration(
+            lower=[variable.lower for variable in self.parameters],
+            upper=[variable.upper for variable in self.parameters],
+            names=names_of(self.parameters),
+            **settings,
+        )
+        causes = as_matrix(truth, "truth", _unbounded(self.parameters)).values
+        return calibration.fit(self._batch(num_draws), causes, groups)
+
+    def repaired(self, calibration: ConformalCalibration, groups: Any = None) -> "Posterior":
+        """This posterior with draws that a calibration has moved.
+
+        `summary()` then has columns `low80`, `high80` and so on: the ends of intervals that
+        carry the calibration's guarantee.
+
+        Args:
+            calibration: fitted, to draws of the same solver for other observations.
+            groups: label of each observation, where the calibration had them.
+
+        Raises:
+            NotFittedError: the calibration has not learned anything yet.
+            ConfigurationError: it is of other parameters.
+        """
+        calibration.require_parameters(names_of(self.parameters))
+        return Posterior(
+            RepairedDraws(self._sampler, calibration, groups),
+            self.observations,
+            is_single=self.is_single,
+            parameters=self.parameters,
+            observables=self.observables,
+            random_state=self._random_state,
+            refinement=self.refinement,
         )
 
     def summary(self, num_draws: int = 4000) -> "pandas.DataFrame":
