@@ -118,6 +118,8 @@ def test_the_exit_code_of_check_is_its_answer(
     truth = draws[np.arange(len(y)), rng.integers(500, size=len(y))]
     middle, width = draws.mean(axis=1), draws.std(axis=1)
     truth = middle + spread * (truth - middle) + center * width
+    # Reflected at the bounds of the prior, beyond which there is no true cause.
+    truth = np.where(np.abs(truth) > 1, 2 * np.sign(truth) - truth, truth)
     frame = pd.DataFrame(np.c_[truth, y], columns=["x1", "x2", "y1", "y2"])
     change_held_out(run, lambda _: frame)
     answer = retrodict("check", run, "--num-draws", "300")

@@ -67,10 +67,26 @@ def test_the_smallest_p_value_decides_then_the_distance_beyond_then_the_others()
     oddness = np.array([[7.5, 1.0], [6.5, 6.5], [0.0, 0.0], [7.5, 3.0], [9.0, 0.0], [0.0, 30.0]])
     assert np.argsort(-combined(held_out, oddness)).tolist() == [5, 4, 3, 0, 1, 2]
     # However far beyond, a smaller p-value of the same ranking weighs more than the distance.
-    beyond = combined(held_out, np.array([[8.0 + 1e-9, 0.0], [1e300, 0.0], [np.inf, 0.0]]))
+    beyond = combined(held_out, np.array([[8.0 + 1e-6, 0.0], [1e300, 0.0], [np.inf, 0.0]]))
     assert (np.diff(beyond) >= 0).all()
     assert beyond[0] > combined(held_out, np.array([[8.0, 8.0]]))[0]
     assert np.isfinite(beyond).all()
+
+
+def test_labels_are_no_odder_alone_than_among_many():
+    """Of columns that take few values, rounding must not decide which of equals is odder."""
+    rng = np.random.default_rng(0)
+    labels = np.eye(8)[rng.choice(4, size=2000, p=[0.5, 0.25, 0.125, 0.125])]
+    typical = TypicalObservations(level=0.01).fit(labels)
+    for label in np.eye(8)[:4]:
+        alone, among = typical.test(label), typical.test(np.tile(label, (100, 1)))
+        assert alone.p_values[0] > 0.05
+        assert_allclose(among.p_values, alone.p_values[0])
+    never = typical.test(np.eye(8)[5])
+    assert never.is_odd[0]
+    # As odd as the oddest held-out one is not odder than it.
+    infinite = np.array([[0.0], [np.inf]])
+    assert_allclose(conformal(infinite, infinite), [[1.0], [2 / 3]])
 
 
 def test_p_values_of_training_observations_are_uniform(typical, rng):

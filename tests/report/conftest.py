@@ -7,8 +7,11 @@ import pandas as pd
 import pytest
 
 from retrodict.diagnostics import (
+    TypicalObservations,
     calibration_error,
     posterior_modes,
+    posterior_predictive_check,
+    posterior_z_scores,
     recovery,
     resimulation_error,
     sensitivity,
@@ -31,6 +34,7 @@ def gaussian_content(dim, scale=1.0):
     exact = observations[:2, None] / 2 + np.sqrt(0.5) * rng.normal(size=(2, 300, dim))
     again = draws[:, :30] + rng.normal(size=(NUM, 30, dim))
     names = [f"cause <i{i}> & co" for i in range(dim)]
+    column = {f"y{i}": lambda y, i=i: y[..., i] for i in range(dim)}
     epoch = np.arange(12)
     return ReportContent(
         title="A <b>bold</b> & 'quoted' title",
@@ -51,17 +55,29 @@ def gaussian_content(dim, scale=1.0):
         draws=draws,
         observations=observations,
         resimulated=again,
+        priors=("normal, mean 0, sd 1",) * dim,
+        data="Trained on 400 pairs & tested on 80.",
         exact=exact,
         shown=(0, 1),
         verdict=verdict(draws, truth, observations, names=names),
         calibration=calibration_error(draws, truth, names=names),
         sbc=simulation_based_calibration(draws, truth, names=names),
+        z_scores=posterior_z_scores(draws, truth, names=names),
         recovery=recovery(draws, truth, names=names),
         modes=posterior_modes(draws, names=names),
         sensitivity=sensitivity(
             draws, observations, names=names, observable_names=[f"y{i}" for i in range(dim)]
         ),
+        misspecification=typical_of(dim).test(observations),
         resimulation_result=resimulation_error(again, observations),
+        predictive=posterior_predictive_check(again, observations, column),
+        shown_predictive=tuple(
+            posterior_predictive_check(
+                exact[i] + rng.normal(size=exact[i].shape), observations[i], column
+            )
+            for i in range(2)
+        ),
+        unanswered=["The <weather> was not looked at: it rained."],
         metrics={
             "mmd_mean": 0.00432,
             "calibration_error": 0.0056,
@@ -75,6 +91,17 @@ def gaussian_content(dim, scale=1.0):
         facts={"solver": "ConditionalFlow", "note <1>": "scaled & shifted"},
         commands=("retrodict run 'a < b' --seed 1", "retrodict report runs/x && echo done"),
     )
+
+
+def typical_of(dim):
+    """Learned from the distribution of y, N(0, 2)."""
+    seen = np.random.default_rng(100 + dim).normal(scale=np.sqrt(2), size=(400, dim))
+    return TypicalObservations().fit(seen, names=[f"y{i}" for i in range(dim)])
+
+
+@pytest.fixture(scope="session")
+def typical():
+    return typical_of(2)
 
 
 @pytest.fixture(scope="session")
@@ -103,7 +130,14 @@ def bare(full):
         recovery=None,
         modes=None,
         sensitivity=None,
+        z_scores=None,
+        misspecification=None,
         resimulation_result=None,
+        predictive=None,
+        shown_predictive=(),
+        unanswered=(),
+        priors=(),
+        data="",
         metrics={},
         metric_help={},
         facts={},

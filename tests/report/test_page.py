@@ -20,7 +20,9 @@ SECTIONS = [
     "sensitivity",
     "posteriors",
     "resimulation",
+    "typical",
     "numbers",
+    "solver",
     "repeat",
 ]
 
@@ -58,6 +60,11 @@ class Page(HTMLParser):
 
     def all(self, tag):
         return [attributes for name, attributes in self.elements if name == tag]
+
+
+def tells(page, sentence):
+    """Whether the page has the sentence, wherever names in it are set as code."""
+    return "".join(str(sentence).replace("`", "").split()) in "".join(page.text.split())
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +107,9 @@ def test_every_link_leads_somewhere(page):
 
 def test_every_picture_is_embedded_whole_and_described(page):
     pictures = page.all("img")
-    # Training, calibration, ranks, ECDF, recovery, modes, sensitivity, two posteriors, y.
-    assert len(pictures) == 10
+    # Training, calibration, ranks, ECDF, z-scores, recovery, modes, sensitivity, two posteriors
+    # and what they predict, re-simulation, and the oddest observation.
+    assert len(pictures) == 14
     for picture in pictures:
         assert len(picture["alt"]) > 40
         kind, content = picture["src"].split(";base64,")
@@ -126,6 +134,8 @@ def test_what_people_wrote_is_text_never_markup(html, page):
         "2 cores <fast>",
         "A <distance>.",
         "note <1>",
+        "400 pairs & tested",
+        "The <weather> was",
         "retrodict run 'a < b' --seed 1",
         "retrodict report runs/x && echo done",
     ):
@@ -133,7 +143,10 @@ def test_what_people_wrote_is_text_never_markup(html, page):
 
 
 def test_tables_have_captions_and_heads_with_scope(page):
-    assert len(page.all("caption")) == len(page.all("table")) == 6
+    # Of the variables, of each picture but the two posteriors, of these, of the observations
+    # against training, of numbers and of parameters.
+    assert len(page.all("caption")) == len(page.all("table")) == 2 + 12 + 2 + 1 + 2
+    assert len(page.all("details")) == len(page.all("summary")) == 12
     assert all(attributes.get("scope") in {"col", "row"} for attributes in page.all("th"))
 
 
@@ -165,14 +178,20 @@ def test_the_marginal_table_holds_the_draws_numbers(full, page):
 @pytest.mark.parametrize("scale", [0.5, 2.0], ids=["overconfident", "underconfident"])
 def test_an_uncalibrated_posterior_is_called_so_first(scale, make_content):
     content = dataclasses.replace(
-        make_content(1, scale), resimulated=None, exact=None, shown=(), modes=None, sensitivity=None
+        make_content(1, scale),
+        resimulated=None,
+        exact=None,
+        shown=(),
+        shown_predictive=(),
+        modes=None,
+        sensitivity=None,
     )
     page = Page(render(content))
     assert content.verdict.trust is not Trust.YES
     assert page.text.index("What is wrong") < page.text.index("The problem")
     assert page.text.index("What is most likely to help") < page.text.index("The problem")
     for sentence in (*content.verdict.reasons, *content.verdict.remedies):
-        assert sentence.replace("`", "") in page.text
+        assert tells(page, sentence)
     (answer,) = [a for a in page.all("section") if "answer" in a.get("class", "")]
     assert answer["class"].split() == ["answer", answer_of(content).tone]
     assert answer_of(content).tone in ("repair", "bad")
@@ -197,6 +216,8 @@ def test_what_is_missing_is_said(bare_page):
         "Draws were not put through the forward process.",
         "Nothing was measured.",
         "No command was recorded.",
+        "Observations were not compared with those of training.",
+        "Nothing was recorded of how the result came about.",
     ):
         assert sentence in bare_page.text
     assert {a["id"] for a in bare_page.all("section") if "id" in a} == set(SECTIONS)
@@ -204,14 +225,16 @@ def test_what_is_missing_is_said(bare_page):
 
 
 def test_without_exact_draws_none_are_claimed(full):
-    page = Page(render(dataclasses.replace(full, exact=None, shown=(3,))))
+    page = Page(render(dataclasses.replace(full, exact=None, shown=(3,), shown_predictive=())))
     assert "exact posterior of this problem is not available" in page.text
     assert "exact mean" not in page.text
 
 
 @pytest.mark.parametrize("dim", [1, 4])
 def test_other_numbers_of_parameters_fit(dim, make_content):
-    html = render(dataclasses.replace(make_content(dim), shown=(0,), exact=None))
+    content = make_content(dim)
+    shown = content.shown_predictive[:1]
+    html = render(dataclasses.replace(content, shown=(0,), exact=None, shown_predictive=shown))
     Page(html)
     assert len(html.encode()) < 4_000_000
 
@@ -229,3 +252,30 @@ def test_the_answer_counts_the_observations_that_were_tested_not_those_shown(ful
         resimulated=None,
     )
     assert "80 observations" in answer_of(fewer).sentence
+
+
+def test_variables_come_with_prior_and_range(full):
+    x = np.concatenate([full.truth, [[-7.25, 0.5], [8.75, 0.5]]])
+    content = dataclasses.replace(full, tested_x=x, tested_y=full.observations[:41])
+    page = Page(render(content))
+    text = page.text.replace("\N{MINUS SIGN}", "-")
+    assert "largest of 82 test values" in text
+    row = re.search(r"cause <i0> & co kg/m³ What it <means> ≥ 0 (.*?) cause <i1>", text).group(1)
+    median = float(np.median(x[:, 0]))
+    assert row.startswith("normal, mean 0, sd 1 -7.25 ")
+    assert row.endswith(" 8.75")
+    assert float(row.split()[-2]) == pytest.approx(median, abs=0.006)
+    assert "largest of 41 test values" in text
+
+
+def test_without_meanings_there_is_no_column_for_them(full):
+    plain = tuple(dataclasses.replace(each, description="") for each in full.parameters)
+    page = Page(render(dataclasses.replace(full, parameters=plain)))
+    causes = page.text[page.text.index("Hidden causes") : page.text.index("Observed effects")]
+    assert "meaning" not in causes
+    assert "prior" in causes
+
+
+def test_sections_tell_what_the_diagnostics_found(full, page):
+    for result in (full.z_scores, full.predictive, full.misspecification, *full.shown_predictive):
+        assert tells(page, result)

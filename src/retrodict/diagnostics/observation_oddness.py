@@ -11,7 +11,7 @@ from retrodict.errors import ConstantColumnError
 
 MAX_ROWS = 10_000
 MAX_UNSEEN = 2_000
-_SMALLEST_SCATTER = 1e-9
+_SMALLEST_SCATTER = 1e-6
 _SINGLE_PRECISION = 1e-6
 
 
@@ -152,10 +152,14 @@ class TypicalState:
 def conformal(
     held_out: Float[np.ndarray, "held_out tests"], oddness: Float[np.ndarray, "observations tests"]
 ) -> Float[np.ndarray, "observations tests"]:
-    """(1 + number of held-out ones at least as odd) / (1 + their number)."""
+    """(1 + number of held-out ones at least as odd) / (1 + their number).
+
+    Measures that differ by rounding are equal: of one observation among many the last digits are
+    others than of the same by itself, and of labels or counts many are the same.
+    """
     num = len(held_out)
     at_least = [
-        num - np.searchsorted(column, values, side="left")
+        num - np.searchsorted(column, values - _rounding(values), side="left")
         for column, values in zip(held_out.T, oddness.T, strict=True)
     ]
     return (1 + np.stack(at_least, axis=1)) / (1 + num)
@@ -174,9 +178,14 @@ def combined(
     usual, largest = np.median(held_out, axis=0), held_out[-1]
     with np.errstate(invalid="ignore"):
         excess = (oddness - largest) / np.maximum(largest - usual, _SMALLEST_SCATTER)
-    farthest = np.where(oddness > largest, excess, 0).max(axis=1)
+    farthest = np.where(oddness > largest + _rounding(largest), excess, 0).max(axis=1)
     beyond = (1 - 1 / (1 + farthest)) / (1 + len(held_out))
     return beyond - p_values.min(axis=1) - 1e-6 * p_values.sum(axis=1)
+
+
+def _rounding(values: np.ndarray) -> np.ndarray:
+    """By how much measures may differ that are equal; also of infinite ones a finite number."""
+    return 1e-9 * (1 + np.minimum(np.abs(values), 1e300))
 
 
 def _limits(z: Float[np.ndarray, "held_out cond"], level: float) -> Float[np.ndarray, " cond"]:

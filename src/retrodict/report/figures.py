@@ -5,8 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrodict import plots
+from retrodict.diagnostics.misspecification import Misspecification
 from retrodict.report.content import ReportContent
+from retrodict.report.like_training import oddest_shown
 from retrodict.report.numbers import significant
+from retrodict.report.picture_tables import most_extreme
 from retrodict.variables import Variable, names_of
 
 if TYPE_CHECKING:
@@ -38,9 +41,18 @@ def figures_of(content: ReportContent) -> "dict[str, tuple[Figure, str]]":
             "Distribution of the ranks minus the uniform distribution, with the band that "
             f"exact posteriors stay in, for {_listed(content.parameters)}.",
         )
+    if content.z_scores is not None:
+        figures["z-scores"] = (
+            plots.z_score_contraction(content.z_scores),
+            "Error of each posterior mean in posterior standard deviations against contraction, "
+            f"for {_listed(content.parameters)}. {content.z_scores}",
+        )
     if len(content.truth):
+        pairs = content.draws, content.truth
+        if content.tested_draws is not None and content.tested_x is not None:
+            pairs = content.tested_draws, content.tested_x
         figures["recovery"] = (
-            plots.recovery(content.draws, content.truth, content.parameters),
+            plots.recovery(*pairs, content.parameters),
             "Posterior median with 68 and 95 % intervals against the true value, for "
             f"{_listed(content.parameters)}."
             + ("" if content.recovery is None else f" {content.recovery}"),
@@ -58,6 +70,11 @@ def figures_of(content: ReportContent) -> "dict[str, tuple[Figure, str]]":
         )
     for place, index in enumerate(content.shown[:MAX_SHOWN]):
         figures[f"posterior-{index}"] = _posterior(content, place, index)
+        if content.shown_predictive:
+            figures[f"predictive-{index}"] = _predictive(content, place, index)
+    oddest = oddest_shown(content)
+    if content.misspecification is not None and oddest is not None:
+        figures["misspecification"] = _oddest(content.misspecification, oddest)
     if content.resimulated is not None:
         figures["resimulation"] = (
             plots.resimulation(
@@ -84,6 +101,24 @@ def _posterior(content: ReportContent, place: int, index: int) -> "tuple[Figure,
         f"Marginal and pairwise posterior of {_listed(content.parameters)} for test observation "
         f"{index}{compared}. {num_inside} of {len(content.parameters)} true values lie inside "
         "their central 95 % interval."
+    )
+
+
+def _predictive(content: ReportContent, place: int, index: int) -> "tuple[Figure, str]":
+    result = content.shown_predictive[place]
+    statistic = most_extreme(result)
+    return plots.predictive_check(result, statistic), (
+        f"Histogram of {statistic} in {result.replicated.shape[1]} observations simulated from "
+        f"posterior draws of test observation {index}, with its observed value as a line. {result}"
+    )
+
+
+def _oddest(result: Misspecification, index: int) -> "tuple[Figure, str]":
+    alike = "unlike" if result.is_odd[index] else "like"
+    return plots.misspecification(result, observation=index), (
+        f"Observables of test observation {index}, the range of each in training, and what the "
+        f"other observables suggest. It is {alike} training, p = "
+        f"{significant(float(result.p_values[index]), 2)}. {result}"
     )
 
 

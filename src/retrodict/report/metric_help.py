@@ -36,7 +36,7 @@ _R_SQUARED = MetricHelp(
 )
 _LOSS = MetricHelp(
     "negative log density",
-    "Mean of \N{MINUS SIGN}log p(x | y) over held-out simulations, in nats. Lower is better.",
+    "Mean of \N{MINUS SIGN}log p(x | y) over held-out pairs, in nats. Lower is better.",
 )
 
 _BY_WORD = (

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 from retrodict.report.answer import answer_of
 from retrodict.report.content import ReportContent
 from retrodict.report.figures import MAX_SHOWN, figures_of
+from retrodict.report.like_training import oddest_shown, shown_observations_table
+from retrodict.report.picture_tables import most_extreme, picture_tables
 from retrodict.report.pictures import embed
 from retrodict.report.tables import (
     numbers_of,
+    observables_table,
+    parameters_table,
     per_parameter,
     shown_observation,
     tiles_of,
-    variables_table,
 )
 from retrodict.tables.atomic import atomic_file, refuse_existing
 
@@ -29,7 +32,7 @@ def render(content: ReportContent) -> str:
         content: what to tell.
 
     Returns:
-        HTML, below 4 MB for up to ten shown observations; further ones are only counted.
+        HTML, below 5 MB for up to ten shown observations; further ones are only counted.
     """
     figures = figures_of(content)
     pictures = dict(zip(figures, embed(list(figures.values())), strict=True))
@@ -42,10 +45,15 @@ def render(content: ReportContent) -> str:
             tiles=tiles_of(content),
             numbers=numbers_of(content),
             per_parameter=per_parameter(content),
-            parameters=variables_table("Hidden causes x (parameters)", content.parameters),
-            observables=variables_table("Observed effects y (observables)", content.observables),
+            parameters=parameters_table(content),
+            observables=observables_table(content),
             shown=[shown_observation(content, i) for i in range(len(content.shown[:MAX_SHOWN]))],
             num_left_out=max(0, len(content.shown) - MAX_SHOWN),
+            predictive=dict(zip(content.shown, content.shown_predictive, strict=False)),
+            most_extreme=most_extreme,
+            like_training=shown_observations_table(content),
+            oddest=oddest_shown(content),
+            tables=picture_tables(content),
             pictures=pictures,
         )
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 from retrodict.report.content import ReportContent
 from retrodict.report.metric_help import help_for
@@ -42,18 +43,43 @@ class ShownObservation:
     table: Table
 
 
-def variables_table(caption: str, variables: tuple[Variable, ...]) -> Table:
-    """Name, unit, bounds and meaning of each variable."""
-    rows = tuple(
-        (
-            variable.name,
-            variable.unit or "–",
-            bounds(variable.lower, variable.upper),
-            variable.description or "–",
-        )
-        for variable in variables
-    )
-    return Table(caption, ("name", "unit", "range", "meaning"), rows, num_text_columns=4)
+def parameters_table(content: ReportContent) -> Table:
+    """The causes: names, units, bounds, priors, and the range of the true values."""
+    values = content.truth if content.tested_x is None else content.tested_x
+    caption = "Hidden causes x (parameters)"
+    return _variables_table(caption, content.parameters, content.priors, values)
+
+
+def observables_table(content: ReportContent) -> Table:
+    """The effects: names, units, bounds, and the range of the observed values."""
+    values = content.observations if content.tested_y is None else content.tested_y
+    return _variables_table("Observed effects y (observables)", content.observables, (), values)
+
+
+def _variables_table(
+    caption: str,
+    variables: tuple[Variable, ...],
+    priors: tuple[str, ...],
+    values: Float[np.ndarray, "observations columns"],
+) -> Table:
+    quantiles = None
+    if len(values):
+        caption = f"{caption}; smallest, median and largest of {len(values)} test values"
+        quantiles = np.quantile(values, [0, 0.5, 1], axis=0)
+    rows = []
+    described = any(variable.description for variable in variables)
+    for j, variable in enumerate(variables):
+        cells = [variable.name, variable.unit or "–"]
+        cells += [variable.description or "–"] if described else []
+        cells += [bounds(variable.lower, variable.upper), *([priors[j]] if priors else [])]
+        if quantiles is not None:
+            sd = float(values[:, j].std())
+            cells += [aligned(float(value), sd) for value in quantiles[:, j]]
+        rows.append(tuple(cells))
+    heads = ["name", "unit", *(["meaning"] if described else []), "possible"]
+    heads += ["prior"] if priors else []
+    measured = () if quantiles is None else ("smallest", "median", "largest")
+    return Table(caption, (*heads, *measured), tuple(rows), num_text_columns=len(heads))
 
 
 def numbers_of(content: ReportContent) -> list[Number]:
