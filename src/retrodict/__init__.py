@@ -100,7 +100,10 @@ if TYPE_CHECKING:
     )
     from retrodict.tables import read_table as read_table, write_table as write_table
     from retrodict.variables import Variable as Variable
-    from retrodict.variational import Autoencoder as Autoencoder
+    from retrodict.variational import (
+        Autoencoder as Autoencoder,
+        VariationalAutoencoder as VariationalAutoencoder,
+    )
 
 __version__ = "0.1.0"
 
@@ -169,7 +172,7 @@ _NAMES_OF = {
     ),
     "tables": ("read_table", "write_table"),
     "variables": ("Variable",),
-    "variational": ("Autoencoder",),
+    "variational": ("Autoencoder", "VariationalAutoencoder"),
 }
 _LAYERS = (
     "bijections",

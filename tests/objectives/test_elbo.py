@@ -81,9 +81,11 @@ def test_the_divergence_is_the_integral():
 def test_with_the_exact_encoder_every_importance_weight_is_the_evidence():
     x, c = rows(10)
     for num_samples in (1, 3):
-        found = jax.vmap(
-            lambda x, c, num=num_samples: importance_weighted_bound(
-                model(), x, c, jr.key(1), num_samples=num
+        found = jax.jit(
+            jax.vmap(
+                lambda x, c, num=num_samples: importance_weighted_bound(
+                    model(), x, c, jr.key(1), num_samples=num
+                )
             )
         )(x, c)
         assert_allclose(found, log_evidence(x, c), atol=1e-4)

@@ -20,6 +20,7 @@ from retrodict.objectives.reconstruction import (
 )
 from retrodict.objectives.regression import mean_squared_error
 from retrodict.objectives.scheduled import AbstractScheduledLoss
+from retrodict.objectives.variational import VariationalLoss, kl_loss, reconstruction_loss
 
 __all__ = [
     "AbstractKernel",
@@ -35,13 +36,16 @@ __all__ = [
     "RationalQuadratic",
     "ReconstructionError",
     "Rescaled",
+    "VariationalLoss",
     "bidirectional_likelihood",
     "clean_reconstruction_error",
     "draw_key",
     "elbo",
     "flow_matching",
     "importance_weighted_bound",
+    "kl_loss",
     "mean_squared_error",
     "mmd_squared",
     "negative_log_likelihood",
+    "reconstruction_loss",
 ]

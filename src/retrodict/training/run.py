@@ -172,7 +172,7 @@ class Run:
     def _validate(self, epoch: int) -> None:
         """Writes the record of an epoch, and keeps its parameters if they are the best."""
         held_out, metrics, parameters = held_out_loss(self._validation, self._state)
-        metrics = {name: value.item() for name, value in jax.device_get(metrics).items()}
+        told = {name: value.item() for name, value in jax.device_get(metrics).items()}
         validation_loss, loss_sum, num_losses, learning_rate = (
             value.item()
             for value in jax.device_get(
@@ -193,7 +193,7 @@ class Run:
                 seconds=self._pace.seconds,
                 steps_per_second=self._position / self._epoch_seconds if epoch else 0.0,
                 num_skipped=self._position - self._epoch_updates,
-                metrics=metrics,
+                metrics=told,
             )
         )
         if validation_loss < self._best_loss:

@@ -19,7 +19,7 @@ from retrodict.tables import as_matrix
 from retrodict.training import Progress
 from retrodict.typing import Array, Float, Key
 from retrodict.variational.scale import Scale
-from retrodict.variational.tabular import AbstractTabularNetwork
+from retrodict.variational.tabular import AbstractTabularNetwork, like
 
 if TYPE_CHECKING:
     import pandas  # noqa: ICN001 (beartype resolves the full name at run time)
@@ -194,7 +194,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, AbstractTab
         """
         values = self._checked(X, reset=False)
         z = _encoded(self._model, jnp.asarray(self._scale.forward(values)))
-        return self._like(X, np.asarray(z, float), list(self.get_feature_names_out()))
+        return like(X, np.asarray(z, float), list(self.get_feature_names_out()))
 
     def inverse_transform(self, Z: Any) -> "NpFloat[np.ndarray, 'rows dim'] | pandas.DataFrame":
         """The rows that latent numbers stand for, in the units of X.
@@ -211,8 +211,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, AbstractTab
                 "Give what `transform` gives.",
             )
         u = _decoded(self._model, jnp.asarray(z, jnp.float32))
-        names = getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)])
-        return self._like(Z, self._scale.inverse(np.asarray(u)), list(names))
+        return like(Z, self._scale.inverse(np.asarray(u)), self._feature_names)
 
     def reconstruction_error(self, X: Any) -> NpFloat[np.ndarray, " rows"]:
         """Mean squared error of each row, in scaled units: large for rows unlike those of training.
@@ -265,16 +264,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, AbstractTab
             raise ConfigurationError(
                 f"`noise_sd` is at least 0; got {self.noise_sd}.", "Use 0 for no noise."
             )
-
-    @staticmethod
-    def _like(
-        given: Any, values: NpFloat[np.ndarray, "rows columns"], names: Sequence[str]
-    ) -> "NpFloat[np.ndarray, 'rows columns'] | pandas.DataFrame":
-        import pandas as pd
-
-        if isinstance(given, pd.DataFrame):
-            return pd.DataFrame(values, index=given.index, columns=list(names))
-        return values
 
 
 @eqx.filter_jit

@@ -22,6 +22,7 @@ def to_state(
     leaves = jax.tree.leaves(eqx.filter(estimator._model, eqx.is_array))
     arrays = {f"network.{i}": np.asarray(leaf) for i, leaf in enumerate(leaves)}
     arrays |= {"scale.centre": estimator._scale.centre, "scale.width": estimator._scale.width}
+    arrays |= {name: getattr(estimator, name) for name in estimator._learned_arrays}
     names = getattr(estimator, "feature_names_in_", None)
     state = {
         "hyperparameters": {
@@ -61,6 +62,8 @@ def from_state(
     estimator.outcome_ = Outcome(state["outcome"])
     estimator.num_rows_ = state["num_rows"]
     estimator._scale = Scale(arrays["scale.centre"], arrays["scale.width"])
+    for name in estimator._learned_arrays:
+        setattr(estimator, name, arrays[name])
     skeleton = estimator._built(estimator.n_features_in_, jax.random.key(0))
     leaves, treedef = jax.tree.flatten(eqx.filter(skeleton, eqx.is_array))
     loaded = [jnp.asarray(arrays[f"network.{i}"]) for i in range(len(leaves))]

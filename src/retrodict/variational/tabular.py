@@ -1,6 +1,7 @@
 """What all networks share that learn from one table, as scikit-learn's estimators do."""
 
 import abc
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -27,6 +28,29 @@ if TYPE_CHECKING:
 _MOST_HELD_OUT = 5_000
 
 
+def like(
+    given: Any,
+    values: Float[np.ndarray, "rows columns"],
+    names: Sequence[str],
+    index: Any = None,
+) -> "Float[np.ndarray, 'rows columns'] | pandas.DataFrame":
+    """The values as a DataFrame with these names where a DataFrame was given, else as they are.
+
+    Args:
+        given: by the user.
+        values: to be returned.
+        names: of their columns.
+        index: of the rows; that of `given` by default.
+    """
+    import pandas as pd
+
+    if isinstance(given, pd.DataFrame):
+        return pd.DataFrame(
+            values, index=given.index if index is None else index, columns=list(names)
+        )
+    return values
+
+
 def _dense(X: Any) -> Any:
     """Sparse matrices, and arrays of Python numbers, as arrays of floats."""
     to_dense = getattr(X, "toarray", None)
@@ -47,6 +71,8 @@ class AbstractTabularNetwork(BaseEstimator, abc.ABC):
     """
 
     _fewest_rows: ClassVar[int] = 2
+    # Names of attributes that a bundle keeps, besides the network and the scale.
+    _learned_arrays: ClassVar[tuple[str, ...]] = ()
 
     validation_fraction: float
     max_epochs: int | None
@@ -107,6 +133,7 @@ class AbstractTabularNetwork(BaseEstimator, abc.ABC):
         *,
         key: Key,
         validation_loss: Loss | None = None,
+        metrics: Mapping[str, Loss] | None = None,
         progress: Progress | None = None,
         checkpoint: Path | None = None,
     ) -> TrainingResult:
@@ -120,10 +147,17 @@ class AbstractTabularNetwork(BaseEstimator, abc.ABC):
             key=key,
             config=config,
             validation_loss=validation_loss,
+            metrics=metrics,
             progress=progress,
             checkpoint=checkpoint,
             mesh=shared_mesh(config.batch_size),
         )
+
+    @property
+    def _feature_names(self) -> list[str]:
+        """Of the columns of X; x0, x1 ... where they had none."""
+        names = getattr(self, "feature_names_in_", None)
+        return [f"x{i}" for i in range(self.n_features_in_)] if names is None else list(names)
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """JSON-able settings and arrays, enough for `from_state`."""

@@ -1,0 +1,89 @@
+"""The loss of a variational autoencoder, as it is trained in practice."""
+
+from typing import Protocol, runtime_checkable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+
+from retrodict.objectives.scheduled import AbstractScheduledLoss
+from retrodict.typing import Array, Float, Key, Scalar
+
+Batch = tuple[Float[Array, "rows dim"], Float[Array, "rows cond"] | None]
+
+
+@runtime_checkable
+class VariationalModel(Protocol):
+    """What has the two terms of the evidence lower bound."""
+
+    def reconstruction_and_kl(
+        self, x: Float[Array, " dim"], condition: Float[Array, " cond"] | None, key: Key
+    ) -> tuple[Scalar, Float[Array, " latent"]]:
+        """-log p(x | z) at a draw of z from q(z | x), and KL(q || p) per latent number."""
+        ...
+
+
+class VariationalLoss(AbstractScheduledLoss):
+    """Mean over rows of -log p(x | z) + beta_t sum_j max(KL_j, free_bits), in nats.
+
+    With beta 1 and no free bits the negative evidence lower bound (Kingma & Welling 2013,
+    arXiv:1312.6114). Another beta trades reconstruction for independent, informative latent
+    numbers (Higgins et al. 2017). It rises linearly from 0 over the first part of training, so
+    that the decoder learns to use z before z has to be cheap (Sønderby et al. 2016,
+    arXiv:1602.02282); a divergence below `free_bits`, of the mean over the batch, costs no more
+    than that (Kingma et al. 2016, arXiv:1606.04934, eq. 15).
+
+    Args:
+        beta: weight of the divergence at the end.
+        warmup_fraction: share of training over which it rises.
+        free_bits: nats per latent number that are free.
+    """
+
+    beta: float = eqx.field(default=1.0, static=True)
+    warmup_fraction: float = eqx.field(default=0.0, static=True)
+    free_bits: float = eqx.field(default=0.0, static=True)
+
+    def __call__(self, model: VariationalModel, batch: Batch, key: Key) -> Scalar:
+        return self._weighed(model, batch, key, jnp.asarray(self.beta, float))
+
+    def at(self, progress: Scalar) -> "_Weighed":
+        share = jnp.ones((), float)
+        if self.warmup_fraction > 0:
+            share = jnp.minimum(1, progress / self.warmup_fraction).astype(float)
+        return _Weighed(self, self.beta * share)
+
+    def _weighed(self, model: VariationalModel, batch: Batch, key: Key, beta: Scalar) -> Scalar:
+        reconstruction, kl = mean_terms(model, batch, key)
+        if self.free_bits > 0:
+            kl = jnp.maximum(kl, self.free_bits)
+        return reconstruction + beta.astype(kl.dtype) * kl.sum()
+
+
+class _Weighed(eqx.Module):
+    """The loss at one moment of training."""
+
+    loss: VariationalLoss
+    beta: Scalar
+
+    def __call__(self, model: VariationalModel, batch: Batch, key: Key) -> Scalar:
+        return self.loss._weighed(model, batch, key, self.beta)
+
+
+def reconstruction_loss(model: VariationalModel, batch: Batch, key: Key) -> Scalar:
+    """Mean over rows of -log p(x | z), z drawn from q(z | x)."""
+    return mean_terms(model, batch, key)[0]
+
+
+def kl_loss(model: VariationalModel, batch: Batch, key: Key) -> Scalar:
+    """Mean over rows of KL(q(z | x) || p(z)), in nats."""
+    return mean_terms(model, batch, key)[1].sum()
+
+
+def mean_terms(
+    model: VariationalModel, batch: Batch, key: Key
+) -> tuple[Scalar, Float[Array, " latent"]]:
+    """Both terms, each a mean over the rows."""
+    x, condition = batch
+    terms = jax.vmap(model.reconstruction_and_kl)(x, condition, jr.split(key, len(x)))
+    return terms[0].mean(), terms[1].mean(axis=0)
