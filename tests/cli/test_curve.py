@@ -1,8 +1,13 @@
 """`retrodict curve`: a table on stdout, a folder to go on from."""
 
 import json
+import sys
 
+import numpy as np
+import pandas as pd
 import pytest
+
+from retrodict.budget import Point
 
 ARGUMENTS = ("two-moons", "--solver", "abc", "--size", "150", "--size", "300")
 
@@ -38,3 +43,39 @@ def test_mistakes_are_explained(retrodict, folder, tmp_path):
     assert answer.code == 2
     assert "between 0 and 1" in answer.err
     assert retrodict("curve", "two-moonz", "-o", tmp_path / "other").code == 2
+
+
+def kept_points(folder, solver, errors):
+    """A curve as `retrodict curve` leaves it, without the training."""
+    (folder / "points").mkdir(parents=True)
+    record = {"solver": {"class": solver}, "schema_version": 1}
+    (folder / "curve.json").write_text(json.dumps(record))
+    for num, error in errors.items():
+        point = Point(num, error, 0.004, None, 0.5, "do not trust", 1.0, "")
+        (folder / "points" / f"{num}.json").write_text(json.dumps(point.to_dict()))
+    return folder
+
+
+def test_a_check_with_a_curve_says_how_many_simulations_help(
+    retrodict, copied, moons, monkeypatch, tmp_path
+):
+    compared = sys.modules["retrodict.comparison.against_problem"]
+    monkeypatch.setattr(compared, "NUM_COMPARED_DRAWS", 200)
+    errors = {1000: 0.08, 2000: 0.056, 4000: 0.04, 8000: 0.028}
+    curve = kept_points(tmp_path / "curve", "ConditionalFlow", errors)
+    run = copied(moons)
+    held_out = pd.read_parquet(run / "held_out.parquet")
+    # True causes at random: the posteriors are much too narrow for them.
+    rng = np.random.default_rng(0)
+    held_out[["x1", "x2"]] = rng.uniform(-1, 1, (len(held_out), 2))
+    held_out.to_parquet(run / "held_out.parquet")
+    answer = retrodict("check", run, "--curve", curve)
+    assert answer.code == 1
+    assert "A calibration error of 1.00% is projected at about" in answer.out
+    other = kept_points(tmp_path / "other", "RejectionABC", errors)
+    refused = retrodict("check", run, "--curve", other)
+    assert refused.code == 2
+    assert "is of RejectionABC; this model is a ConditionalFlow" in refused.err
+    missing = retrodict("check", run, "--curve", tmp_path)
+    assert missing.code == 2
+    assert "holds no learning curve" in missing.err

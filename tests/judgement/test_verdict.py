@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from retrodict.budget import Point
-from retrodict.budget.projection import project
+from retrodict.budget import Point, project
 from retrodict.diagnostics import simulation_based_calibration
 from retrodict.errors import (
     ConfigurationError,
@@ -280,22 +279,21 @@ def test_no_other_error_is_taken_for_a_narrow_prior():
     assert "lost mode" in lost[0]
 
 
+HOW_MANY = "A learning curve tells how many (`retrodict curve`; in Python `learning_curve`)."
+
+
 def test_a_learning_curve_says_how_many_more_simulations():
     draws, truth, _ = problem(8)
     wrong = narrowed(draws)
     [alone] = [r for r in verdict(wrong, truth).remedies if "more simulations" in r]
-    assert alone.endswith("A learning curve tells how many (`retrodict.learning_curve`).")
+    assert alone.endswith(HOW_MANY)
     errors = {1000: 0.08, 2000: 0.056, 4000: 0.04, 8000: 0.028}
     numbers = errors.items()
     curve = [Point(num, error, 0.004, None, 0.5, "do not trust", 1.0, "") for num, error in numbers]
     enough = project(curve, 0.01)
     assert enough.num_pairs is not None
     [told] = [r for r in verdict(wrong, truth, projection=enough).remedies if enough.sentence in r]
-    assert (
-        told
-        == alone.removesuffix("A learning curve tells how many (`retrodict.learning_curve`).")
-        + enough.sentence
-    )
+    assert told == alone.removesuffix(HOW_MANY) + enough.sentence
     # Where more simulations do not help, that is said before anything else.
     flat = project([dataclasses.replace(point, calibration_error=0.05) for point in curve], 0.01)
     assert flat.num_pairs is None

@@ -102,6 +102,26 @@ def open_folder(
     return folder
 
 
+def read_points(path: str | Path) -> tuple[str, tuple[Point, ...]]:
+    """The class of the solver that a curve is about, and its finished points.
+
+    Raises:
+        BundleNotFoundError: there is no curve.
+        BundleCorruptedError: it cannot be read.
+        BundleVersionError: a newer version wrote it.
+    """
+    folder = CurveFolder(Path(path))
+    stored = _record(folder)
+    files = sorted((folder.path / _POINTS).glob("*.json"), key=lambda file: int(file.stem))
+    points = [Point.from_dict(_read(file)) for file in files]
+    try:
+        return str(stored["solver"]["class"]), tuple(points)
+    except (KeyError, TypeError) as error:
+        raise BundleCorruptedError(
+            f"`{folder.path / RECORD}` does not say which solver it is about.", _FRESH
+        ) from error
+
+
 def _digest(
     x: Float[np.ndarray, "rows dim"], y: Float[np.ndarray, "rows cond"], held_out: HeldOut
 ) -> str:
@@ -112,12 +132,12 @@ def _digest(
     return digest.hexdigest()[:16]
 
 
-def _require_same(folder: CurveFolder, wanted: Mapping[str, Any]) -> None:
+def _record(folder: CurveFolder) -> dict[str, Any]:
     path = folder.path / RECORD
     if not path.is_file():
         raise BundleNotFoundError(
             f"`{folder.path}` holds no learning curve: it has no {RECORD}.",
-            "Leave out `--resume`, or name a folder that `retrodict curve` has written.",
+            "Name a folder that `retrodict curve` has written; a new curve takes no `--resume`.",
         )
     stored = _read(path)
     if not isinstance(stored, dict):
@@ -128,6 +148,11 @@ def _require_same(folder: CurveFolder, wanted: Mapping[str, Any]) -> None:
             "be read.",
             "Upgrade retrodict.",
         )
+    return stored
+
+
+def _require_same(folder: CurveFolder, wanted: Mapping[str, Any]) -> None:
+    stored = _record(folder)
     differing = [
         f"{name}: {stored.get(name)!r} then, {value!r} now"
         for name, value in wanted.items()

@@ -1,14 +1,20 @@
 """`retrodict check`: can this posterior be believed?"""
 
 import shlex
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from retrodict.cli import options
 from retrodict.cli.console import answer, answer_json, say
 
+if TYPE_CHECKING:
+    from retrodict.budget import Projection
+    from retrodict.solvers import AbstractTrainedSolver
+
 EXIT_NOT_TRUSTED = 1
+_WANTED = 0.01
 
 
 def check(
@@ -20,6 +26,14 @@ def check(
         bool,
         typer.Option("--repair", help="Keep what repairs draws, for `sample --repaired`."),
     ] = False,
+    curve: Annotated[
+        Path | None,
+        typer.Option(
+            "--curve",
+            help="Folder of a learning curve of this solver; tells how many simulations help.",
+            metavar="FOLDER",
+        ),
+    ] = None,
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> None:
@@ -39,6 +53,7 @@ def check(
       retrodict check runs/inverse-kinematics
       retrodict check runs/inverse-kinematics --json
       retrodict check runs/concrete --repair
+      retrodict check runs/two-moons --curve runs/curve-two-moons
     """
     from retrodict.cli.evaluate import evaluate
     from retrodict.cli.repaired import keep_repair, repair_of, sentences_about
@@ -47,7 +62,12 @@ def check(
 
     trained = open_run(run)
     evaluation = evaluate(
-        trained.estimator, trained.held_out, trained.problem, seed=seed, num_draws=num_draws
+        trained.estimator,
+        trained.held_out,
+        trained.problem,
+        seed=seed,
+        num_draws=num_draws,
+        projection=None if curve is None else _projection(curve, trained.estimator),
     )
     trust, passed = evaluation.verdict.trust, evaluation.passed
     if not json:
@@ -71,3 +91,18 @@ def check(
         answer_json(numbers)
     if not passed:
         raise typer.Exit(EXIT_NOT_TRUSTED)
+
+
+def _projection(curve: Path, estimator: "AbstractTrainedSolver") -> "Projection":
+    """How many simulations reach a calibration error of 1 %, from a curve of the same solver."""
+    from retrodict.budget import project, read_points
+    from retrodict.errors import ConfigurationError
+
+    solver, points = read_points(curve)
+    if solver != type(estimator).__name__:
+        raise ConfigurationError(
+            f"The learning curve in `{curve}` is of {solver}; this model is a "
+            f"{type(estimator).__name__}.",
+            "Make one with the same solver: `retrodict curve PROBLEM --solver NAME`.",
+        )
+    return project(points, _WANTED)

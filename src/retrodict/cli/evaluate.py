@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Float
 
+from retrodict.budget import Projection
 from retrodict.comparison.against_problem import (
     AgainstProblem,
     HeldOut,
@@ -156,6 +157,7 @@ def evaluate(
     *,
     seed: int = 0,
     num_draws: int = NUM_DRAWS,
+    projection: Projection | None = None,
 ) -> Evaluation:
     """Judge a trained model on pairs that it has never seen.
 
@@ -166,6 +168,7 @@ def evaluate(
             simulated again, and compared with the exact posterior where that is known.
         seed: of all draws.
         num_draws: posterior draws per held-out observation.
+        projection: how many simulations are enough, from a learning curve.
 
     Raises:
         TooFewRowsError: not enough held-out pairs to tell.
@@ -188,6 +191,7 @@ def evaluate(
             lower=[variable.lower for variable in estimator.parameters_],
             upper=[variable.upper for variable in estimator.parameters_],
             history=estimator.history_,
+            projection=projection,
         ),
         calibration=calibration_error(draws, held_out.x, names=names),
         ranks=simulation_based_calibration(draws, held_out.x, names=names),

@@ -77,7 +77,9 @@ def _with_budget(found: list[str], projection: Projected | None) -> tuple[str, .
         return tuple(found)
     first = advised[0]
     if projection is None:
-        found[first] += " A learning curve tells how many (`retrodict.learning_curve`)."
+        found[first] += (
+            " A learning curve tells how many (`retrodict curve`; in Python `learning_curve`)."
+        )
     elif projection.num_pairs is not None:
         found[first] += f" {projection.sentence}"
     else:
