@@ -17,7 +17,6 @@ import time
 from pathlib import Path
 
 import jax
-import numpy as np
 
 from retrodict.bijections import AbstractTransformer, RationalQuadraticTransformer
 from retrodict.diagnostics import mmd_per_observation, resimulation_error
