@@ -38,6 +38,7 @@ def remedies(
     evidence: Sequence[Evidence],
     history: pd.DataFrame | None = None,
     cut_offs: Sequence[CutOff] = (),
+    repaired: bool = False,
     projection: Projected | None = None,
 ) -> tuple[str, ...]:
     """Sentences, the most promising first; none where nothing is wrong.
@@ -46,12 +47,19 @@ def remedies(
         evidence: of the verdict.
         history: of training.
         cut_offs: ends of the prior that true values pass.
+        repaired: whether recalibration makes the posterior pass.
         projection: of a learning curve.
     """
     failed = [piece.result for piece in evidence if piece.failed]
     if not failed:
         return ()
-    found = [str(cut_off) for cut_off in cut_offs] + _of_training(history)
+    found = [str(cut_off) for cut_off in cut_offs]
+    if repaired:
+        found.append(
+            "Use the repaired draws, at once and without training: `verdict.repair.apply(draws)`, "
+            "on the command line `retrodict check RUN --repair`."
+        )
+    found += _of_training(history)
     for result in failed:
         if isinstance(result, SimulationBasedCalibration):
             found += _of_marginals(result, overfitted=_is_overfitted(history))
@@ -140,6 +148,11 @@ def _of_marginals(result: SimulationBasedCalibration, *, overfitted: bool) -> li
         )
     if (np.abs(result.shifts[failed]) > CLEAR_DEVIATION).any():
         found.append("Train longer or with more simulations: the posteriors are shifted.")
+    if not found:
+        found.append(
+            "Train longer, or with a more flexible solver: the posteriors do not yet have the right "
+            "shape."
+        )
     return found
 
 
