@@ -1,9 +1,11 @@
 """What every test shares: checked shapes, strict promotion, compiled programs kept on disk."""
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -11,9 +13,11 @@ ROOT = Path(__file__).resolve().parents[1]
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
 os.environ.setdefault("MPLBACKEND", "agg")
-# Most programs of a test run once, on few numbers: optimising them takes longer than they do.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
-
+# Most programs of a test run once, on few numbers: optimising them takes longer than they do, and
+# the newer emitters of kernels, with a compiler of their own, take half as long again as the older.
+os.environ.setdefault(
+    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+)
 # A shell that starts a job in the background has it ignore Ctrl-C, which tests are about.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -28,6 +32,41 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 # Annotated shapes and types are checked on every call made by a test. The hook rewrites
 # modules while they are imported, so it has to stand before the first import of the package.
 jaxtyping.install_import_hook("retrodict", "checked_types.checked")
+
+
+# Their files share a finished run: one worker makes it for all of them.
+FOLDERS_OF_ONE_WORKER = {"cli", "comparison"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Workers share the cores: threads of their own would wait for each other, and busily so."""
+    if config.getoption("numprocesses", None):
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+            os.environ.setdefault(name, "1")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadfile` a worker gets whole files, and of some folders all files."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class LoadFoldersAndFiles(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            folder = Path(file).parent.name
+            return folder if folder in FOLDERS_OF_ONE_WORKER else file
+
+    return LoadFoldersAndFiles(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays to the end: the garbage collector need not look through it again.
+
+    Tracing makes many short-lived objects, among which cycles are rare: it looks less often too.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
 
 
 @pytest.fixture(scope="module", autouse=True)

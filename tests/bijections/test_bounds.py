@@ -1,5 +1,9 @@
-"""Bounds: exact for uniform priors, precise at both ends, never left."""
+"""Bounds: exact for uniform priors, precise at both ends, never left.
 
+Maps are compiled: operation by operation, as `test_laws.py` runs them once, they take far longer.
+"""
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -21,7 +25,7 @@ SCALE = [0.0, 0.0, 0.5, 0.0, 2.0, 0.0]
 def test_a_uniform_prior_becomes_standard_normal():
     rows = np.random.default_rng(0).uniform([-2.0, 10.0], [3.0, 10.5], size=(4000, 2))
     bijection = BoundedToReal([-2.0, 10.0], [3.0, 10.5])
-    z = np.asarray(jax.vmap(bijection.forward)(jnp.asarray(rows, jnp.float32)))
+    z = np.asarray(jax.jit(jax.vmap(bijection.forward))(jnp.asarray(rows, jnp.float32)))
     for column in z.T:
         assert scipy.stats.kstest(column, "norm").pvalue > 0.01
 
@@ -33,7 +37,8 @@ def test_the_probit_is_precise_at_both_ends(dtype, rtol):
         bijection = BoundedToReal([0.0], [1.0])
         near = np.array([1e-30, 1e-12, 1e-6, 0.1, 0.4999, 0.5])
         x = np.concatenate([near, 1 - np.array([1e-6, 1e-3, 0.3])]).astype(dtype)
-        z, log_det = jax.vmap(bijection.forward_and_log_det)(jnp.asarray(x)[:, None])
+        compiled = jax.jit(jax.vmap(bijection.forward_and_log_det))
+        z, log_det = compiled(jnp.asarray(x)[:, None])
     exact = x.astype(np.float64)
     expected = np.where(exact <= 0.5, scipy.special.ndtri(exact), -scipy.special.ndtri(1 - exact))
     assert_allclose(z[:, 0], expected, rtol=rtol, atol=1e-7)
@@ -43,7 +48,7 @@ def test_the_probit_is_precise_at_both_ends(dtype, rtol):
 def test_half_bounded_maps_are_the_formulas():
     x = np.array([0.0, 4.0, 0.3, 3.5, -0.7, 1.5])
     with jax.enable_x64(True):
-        z = BoundedToReal(LOWER, UPPER, SCALE).forward(jnp.asarray(x))
+        z = eqx.filter_jit(BoundedToReal(LOWER, UPPER, SCALE).forward)(jnp.asarray(x))
     expected = [
         scipy.stats.norm.ppf(0.4),
         np.log(3.0),
@@ -58,11 +63,11 @@ def test_half_bounded_maps_are_the_formulas():
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_no_draw_leaves_the_support_or_touches_a_bound(dtype):
     with jax.enable_x64(dtype == "float64"):
-        z = np.concatenate([np.linspace(-40, 40, 801), [-1e4, 1e4]]).astype(dtype)
+        z = np.concatenate([np.linspace(-40, 40, 801), [-1e4, 1e4]]).astype(dtype)[:, None]
         bijection = BoundedToReal([0.0, 0.1, 1e6, -0.3], [1.0, 0.3, 1e6 + 1, 0.0])
-        draws = jax.vmap(bijection.inverse)(jnp.repeat(jnp.asarray(z)[:, None], 4, axis=1))
+        draws = jax.jit(jax.vmap(bijection.inverse))(jnp.asarray(np.repeat(z, 4, axis=1)))
         mixed = BoundedToReal(LOWER, UPPER, SCALE)
-        mixed_draws = jax.vmap(mixed.inverse)(jnp.repeat(jnp.asarray(z)[:, None], 6, axis=1))
+        mixed_draws = jax.jit(jax.vmap(mixed.inverse))(jnp.asarray(np.repeat(z, 6, axis=1)))
     # Compared in float64 and with the bounds the user gave: rounding to float32 must not leak.
     for bounds, found in ((bijection, draws), (mixed, mixed_draws)):
         found = np.asarray(found, np.float64)
@@ -74,8 +79,9 @@ def test_no_draw_leaves_the_support_or_touches_a_bound(dtype):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_maps_increase(dtype):
     with jax.enable_x64(dtype == "float64"):
-        z = jnp.repeat(jnp.linspace(-4, 4, 81, dtype=dtype)[:, None], 6, axis=1)
-        x = jax.vmap(BoundedToReal(LOWER, UPPER, SCALE).inverse)(z)
+        z = np.repeat(np.linspace(-4, 4, 81, dtype=dtype)[:, None], 6, axis=1)
+        compiled = jax.jit(jax.vmap(BoundedToReal(LOWER, UPPER, SCALE).inverse))
+        x = compiled(jnp.asarray(z))
     assert (np.diff(np.asarray(x), axis=0) > 0).all()
 
 
@@ -85,8 +91,9 @@ def test_a_bound_takes_the_value_of_the_nearest_number_inside(dtype):
         bijection = BoundedToReal([1.0, 2.0], [3.0, INF])
         bound = np.array([1.0, 2.0], dtype)
         inside = np.nextafter(bound, np.asarray(9, dtype))
-        at_bound = bijection.forward_and_log_det(jnp.asarray(bound))
-        at_inside = bijection.forward_and_log_det(jnp.asarray(inside))
+        compiled = eqx.filter_jit(bijection.forward_and_log_det)
+        at_bound = compiled(jnp.asarray(bound))
+        at_inside = compiled(jnp.asarray(inside))
     assert_allclose(at_bound[0], at_inside[0], rtol=0)
     assert np.isfinite(at_bound[1])
     assert at_bound[1] == at_inside[1]
@@ -94,7 +101,8 @@ def test_a_bound_takes_the_value_of_the_nearest_number_inside(dtype):
 
 @pytest.mark.parametrize("x", [[-2.001, 2.0], [3.001, 2.0], [0.0, 0.999]])
 def test_there_is_no_density_outside(x):
-    z, log_det = BoundedToReal([-2.0, 1.0], [3.0, INF]).forward_and_log_det(jnp.array(x))
+    bijection = BoundedToReal([-2.0, 1.0], [3.0, INF])
+    z, log_det = eqx.filter_jit(bijection.forward_and_log_det)(jnp.array(x))
     assert log_det == -INF
     assert np.isfinite(z).all()
 
@@ -102,13 +110,13 @@ def test_there_is_no_density_outside(x):
 def test_nan_stays_nan():
     bijection = BoundedToReal(LOWER, UPPER, SCALE)
     for step in (bijection.forward_and_log_det, bijection.inverse_and_log_det):
-        value, _ = step(jnp.full(6, jnp.nan))
+        value, _ = eqx.filter_jit(step)(jnp.full(6, jnp.nan))
         assert np.isnan(value).all()
 
 
 def test_softplus_is_the_identity_far_from_the_bound():
     bijection = BoundedToReal([0.0], [INF], [0.1])
-    assert_allclose(bijection.forward(jnp.array([50.0])), [50.0])
+    assert_allclose(eqx.filter_jit(bijection.forward)(jnp.array([50.0])), [50.0])
 
 
 @pytest.mark.parametrize(

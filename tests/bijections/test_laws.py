@@ -164,12 +164,15 @@ def test_a_batch_of_one_agrees_with_one(name):
 
 @every_case
 def test_vmap_agrees_with_a_loop(name):
-    found = evidence(name, "float32", inverse=False)
-    bijection = bijection_and_points(name)[0]
+    bijection, x, condition = bijection_and_points(name)
+    if "float32" in CONSTRUCTORS[name].tolerances:
+        found = evidence(name, "float32", inverse=False)
+        x, condition = jnp.asarray(found["start"][:3]), jnp.asarray(found["condition"][:3])
+        mapped = [found[k][:3] for k in ("end", "log_det", "returned", "back_log_det")]
+    else:
+        mapped = jitted_batch(bijection, x, condition)
     for i in range(3):
-        start, condition = (jnp.asarray(found[k][i]) for k in ("start", "condition"))
-        alone = jitted_alone(bijection, start, condition)
-        assert_agree([found[k][i] for k in ("end", "log_det", "returned", "back_log_det")], alone)
+        assert_agree([rows[i] for rows in mapped], jitted_alone(bijection, x[i], condition[i]))
 
 
 @pytest.mark.parametrize("name", unconditional)

@@ -90,9 +90,9 @@ def test_derivatives_are_finite_where_particles_meet_and_far_away():
 def test_fields_start_at_rest():
     x = jnp.asarray(CLOUD)
     cloud = EquivariantVectorField(width=8, num_layers=1, key=jr.key(0))
-    assert (cloud(T, x) == 0).all()
+    assert (compiled(cloud)(T, x) == 0).all()
     vector = VectorField(3, width=8, depth=1, key=jr.key(0))
-    assert (vector(T, x[0]) == 0).all()
+    assert (compiled(vector)(T, x[0]) == 0).all()
 
 
 def test_the_time_reaches_a_vector_field_with_and_without_frequencies():

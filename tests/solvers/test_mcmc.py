@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from blackjax.mcmc.integrators import IntegratorState
 from scipy import stats
 
 from retrodict.distributions import Uniform
@@ -219,6 +220,19 @@ def test_a_likelihood_that_is_nan_at_an_observation_is_refused():
     posterior = posterior_of(Quadratic(nan_above=0.5), [0.2])
     with pytest.raises(NonFiniteError, match="for 1 of 1 observations"):
         posterior.sample(10)
+
+
+def test_not_a_number_is_a_mistake_only_where_the_prior_lies():
+    """Far out it may be an overflow. Without bounds, the real line is that of x."""
+    target = MCMC().fit_problem(LINEAR, num_simulations=100)._target
+    x, _ = LINEAR.simulations(jax.random.key(0), 100)
+    with jax.enable_x64(True):
+        nowhere = jnp.full((), jnp.nan), jnp.zeros(2)
+        is_broken = [
+            bool(target.is_broken(IntegratorState(jnp.asarray(z, float), jnp.zeros(2), *nowhere)))
+            for z in (x.min(axis=0), x.max(axis=0), x.min(axis=0) - 1e-3, x.max(axis=0) + 1e-3)
+        ]
+    assert is_broken == [True, True, False, False]
 
 
 def test_chains_start_where_the_likelihood_is_not_zero():

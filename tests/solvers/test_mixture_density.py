@@ -91,10 +91,10 @@ def test_a_full_covariance_lies_along_what_a_diagonal_one_cannot():
 def test_it_starts_as_a_standard_normal(key):
     x = jax.random.normal(key, (64, 3))
     one = MixtureDensity(1, width=8).build(3, 2, key=key)
-    found = jax.vmap(lambda x: one.log_prob(x, jnp.ones(2)))(x)
+    found = eqx.filter_jit(jax.vmap(lambda x: one.log_prob(x, jnp.ones(2))))(x)
     assert_allclose(found, stats.norm.logpdf(x).sum(axis=1), rtol=1e-5)
     many = MixtureDensity(50, width=8).build(3, 2, key=key)
-    draws = many.sample_many(key, 4000, jnp.ones(2))
+    draws = eqx.filter_jit(many.sample_many)(key, 4000, jnp.ones(2))
     assert_allclose(np.cov(draws.T), np.eye(3), atol=0.4)
 
 
@@ -137,5 +137,7 @@ def test_settings_that_make_no_mixture_are_refused():
 
 def test_gradients_reach_every_parameter(key):
     model = MixtureDensity(3, width=8, depth=1).build(2, 1, key=key)
-    gradient = eqx.filter_grad(lambda model: model.log_prob(jnp.ones(2), jnp.ones(1)))(model)
+    gradient = eqx.filter_jit(
+        eqx.filter_grad(lambda model: model.log_prob(jnp.ones(2), jnp.ones(1)))
+    )(model)
     assert (np.abs(gradient.network.last.weight) > 0).any(axis=1).all()

@@ -10,11 +10,13 @@ import pytest
 from retrodict.errors import ConfigurationError
 from retrodict.training.sharding import data_parallel, divisible_batch_size
 
+TWO_DEVICES = "--xla_force_host_platform_device_count=2"
+
 
 def test_two_devices_agree_with_one():
     finished = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("two_devices.py"))],
-        env={**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=2"},
+        env={**os.environ, "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} {TWO_DEVICES}"},
         capture_output=True,
         text=True,
         check=False,

@@ -211,14 +211,24 @@ def diagnose(
 
     All of them rank-normalised, on split chains (Vehtari et al. 2021, arXiv:1903.08008).
     """
-    diagnostics = require_blackjax().diagnostics
     with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
-        by_chain = jnp.asarray(np.moveaxis(x, 0, 2))
         r_hat, bulk, tail = (
-            np.asarray(statistic(by_chain)).reshape(len(x), -1)
-            for statistic in (diagnostics.rhat, diagnostics.ess_bulk, diagnostics.ess_tail)
+            np.asarray(statistic).reshape(len(x), -1)
+            for statistic in _statistics(jnp.asarray(np.moveaxis(x, 0, 2)))
         )
     return r_hat, bulk, tail
+
+
+@jax.jit
+def _statistics(
+    by_chain: Float[Array, "chains steps observations dim"],
+) -> tuple[Float[Array, "..."], Float[Array, "..."], Float[Array, "..."]]:
+    diagnostics = require_blackjax().diagnostics
+    return (
+        diagnostics.rhat(by_chain),
+        diagnostics.ess_bulk(by_chain),
+        diagnostics.ess_tail(by_chain),
+    )
 
 
 def _met_broken(target: Target, info: Any) -> Bool[Array, ""]:

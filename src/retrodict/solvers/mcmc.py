@@ -163,8 +163,7 @@ class MCMC(AbstractSolver):
             )
             rows = jnp.asarray(x, float)
             likelihoods = np.asarray(_likelihoods(problem, rows, jnp.asarray(y, float)))
-            z = jax.vmap(bounds.forward)(rows)
-            target = Target(problem, bounds, z.min(axis=0), z.max(axis=0))
+            target = Target(problem, bounds, *_extent(bounds, rows))
         is_nan = np.isnan(likelihoods)
         if is_nan.any():
             raise NonFiniteError(
@@ -195,3 +194,12 @@ def _likelihoods(
     problem: AbstractLikelihoodProblem, x: Float[Array, "rows dim"], y: Float[Array, "rows cond"]
 ) -> Float[Array, " rows"]:
     return jax.vmap(problem.log_likelihood)(x, y)
+
+
+@eqx.filter_jit
+def _extent(
+    bounds: BoundedToReal, x: Float[Array, "rows dim"]
+) -> tuple[Float[Array, " dim"], Float[Array, " dim"]]:
+    """Smallest and largest image of each parameter on the real line."""
+    z = jax.vmap(bounds.forward)(x)
+    return z.min(axis=0), z.max(axis=0)

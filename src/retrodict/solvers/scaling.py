@@ -176,14 +176,14 @@ def fit_scaling(
             )
         ]
         bounds = BoundedToReal(masses.lower_edge, masses.upper_edge, softplus_scale)
-        real = np.asarray(jax.vmap(bounds.forward)(jnp.asarray(spread)))
+        real = np.asarray(_images(bounds, jnp.asarray(spread)))
         power_x = choose_transforms(real)
         bounded = np.isfinite(lower) | np.isfinite(upper)
         kinds = ["identity" if b else k for b, k in zip(bounded, power_x.kinds, strict=True)]
         power_x = PowerTransform(kinds, power_x.scales)
-        u = np.asarray(jax.vmap(power_x.forward)(jnp.asarray(real)))
+        u = np.asarray(_images(power_x, jnp.asarray(real)))
         power_y = choose_transforms(y, allow_constant=True)
-        c = np.asarray(jax.vmap(power_y.forward)(jnp.asarray(y)))
+        c = np.asarray(_images(power_y, jnp.asarray(y)))
         # A constant observable tells nothing, and stays at zero.
         scale = np.where(np.ptp(y, axis=0) > 0, c.std(axis=0), 1.0)
         affine_y = Affine(c.mean(axis=0), scale)
@@ -230,6 +230,11 @@ def _softplus_scale(column: Float[np.ndarray, " rows"], lower: float, upper: flo
     log_slope = np.log(-np.expm1(-distance / scale))
     softplus_score = -log_slope.mean() - np.log((distance + scale * log_slope).std())
     return scale if softplus_score >= log_score else 0.0
+
+
+@eqx.filter_jit
+def _images(bijection: AbstractBijection, x: jax.Array) -> jax.Array:
+    return jax.vmap(bijection.forward)(x)
 
 
 @eqx.filter_jit
