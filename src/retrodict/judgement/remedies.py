@@ -150,8 +150,8 @@ def _of_marginals(result: SimulationBasedCalibration, *, overfitted: bool) -> li
         found.append("Train longer or with more simulations: the posteriors are shifted.")
     if not found:
         found.append(
-            "Train longer, or with a more flexible solver: the posteriors do not yet have the right "
-            "shape."
+            "Train longer, or with a more flexible solver: the posteriors do not have the right "
+            "shape yet."
         )
     return found
 
