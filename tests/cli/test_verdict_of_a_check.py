@@ -24,11 +24,14 @@ def parts(trusted, inverted):
         verdict=Finding(passed=trusted, sentence="Trust: it.\n- reason"),
         calibration=finding(True),
         ranks=finding(True),
+        z_scores=finding(True),
         recovery=finding(True),
         modes=finding(True),
         sensitivity=Unanswered("The use of each observable", "Too few."),
+        misspecification=finding(True),
         round_trip=finding(inverted),
         comparison=None,
+        predictive=None,
     )
     found.is_inverted = Evaluation.is_inverted.fget(found)
     return found
@@ -42,5 +45,5 @@ def test_both_have_to_hold_and_the_answer_says_which_does_not(trusted, inverted)
     first, second, *others = Evaluation.sentences.fget(found)
     assert first == "Trust: it." + ("" if inverted else " Its flow is not undone by its inverse.")
     assert second == "- reason"
-    assert len(others) == 6
+    assert len(others) == 8
     assert "The use of each observable was not looked at: Too few." in others

@@ -13,7 +13,13 @@ from sklearn.decomposition import PCA
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import retrodict
-from retrodict.errors import ConfigurationError, NotFittedError, OutOfBoundsError, ShapeError
+from retrodict.errors import (
+    ConfigurationError,
+    NonFiniteError,
+    NotFittedError,
+    OutOfBoundsError,
+    ShapeError,
+)
 from retrodict.variational import VariationalAutoencoder
 from retrodict.variational.latent_model import LatentModel
 
@@ -145,6 +151,27 @@ def test_reconstructions_and_interpolations_go_through_the_means(linear):
     assert_allclose(between.iloc[1], back.iloc[:2].mean(), rtol=1e-4, atol=1e-4)
 
 
+def test_missing_entries_are_filled_in_by_their_mean_given_the_others(linear):
+    x = pd.DataFrame(rows(200, 11), columns=list("abcde"), index=np.arange(200) + 5)
+    holes = x.mask(np.random.default_rng(0).random(x.shape) < 0.3)
+    filled, sds = linear.impute(holes, num_steps=600, return_std=True)
+    assert_array_equal(filled.index, x.index)
+    assert filled.notna().all(axis=None)
+    pd.testing.assert_frame_equal(filled.where(holes.notna()), holes)
+    assert (sds.where(holes.notna(), 0) == 0).all(axis=None)
+    covariance = np.asarray(EXACT.cov)
+    for row, mean, sd in zip(holes.to_numpy(), filled.to_numpy(), sds.to_numpy(), strict=True):
+        out, known = np.isnan(row), ~np.isnan(row)
+        gain = covariance[np.ix_(out, known)] @ np.linalg.pinv(covariance[np.ix_(known, known)])
+        expected = OFFSET[out] + gain @ (row - OFFSET)[known]
+        left = covariance[np.ix_(out, out)] - gain @ covariance[np.ix_(known, out)]
+        # Chains of 300 steps whose draws depend on each other; the model itself is trained.
+        deviations = np.sqrt(np.diag(left))
+        assert (np.abs(mean[out] - expected) < 0.6 * deviations + 0.15).all()
+        assert_allclose(sd[out], deviations, rtol=0.4)
+    pd.testing.assert_frame_equal(linear.impute(x[:3]), x[:3])
+
+
 def test_a_saved_one_answers_alike(linear, tmp_path):
     retrodict.save(linear, tmp_path / "model")
     loaded = retrodict.load(tmp_path / "model")
@@ -272,6 +299,10 @@ def test_what_cannot_be_answered_is_refused(linear):
     x = pd.DataFrame(rows(3, 0), columns=list("abcde"))
     with pytest.raises(ShapeError, match="there are 2 latent numbers"):
         linear.inverse_transform(np.zeros((3, 3)))
+    with pytest.raises(ConfigurationError, match="at least 2 steps"):
+        linear.impute(x, num_steps=1)
+    with pytest.raises(NonFiniteError, match="NaN"):
+        linear.transform(x.mask(x > x.max() - 1e-9))
     with pytest.raises(ConfigurationError, match="at least 2 samples"):
         linear.score_samples(x, num_samples=1)
     with pytest.raises(ShapeError, match="between two rows; got 2 and 1"):

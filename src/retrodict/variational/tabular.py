@@ -51,7 +51,7 @@ def like(
     return values
 
 
-def _dense(X: Any) -> Any:
+def dense(X: Any) -> Any:
     """Sparse matrices, and arrays of Python numbers, as arrays of floats."""
     to_dense = getattr(X, "toarray", None)
     if to_dense is not None and issparse(X):
@@ -92,7 +92,7 @@ class AbstractTabularNetwork(BaseEstimator, abc.ABC):
         """X as numbers, with the columns of training unless `reset`."""
         if not reset:
             self._require_fitted()
-        values = as_matrix(_dense(X), "X").values
+        values = as_matrix(dense(X), "X").values
         validate_data(self, X=X, reset=reset, skip_check_array=True)
         if reset and len(values) < self._fewest_rows:
             raise TooFewRowsError(

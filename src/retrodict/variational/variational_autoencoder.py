@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Bool as NpBool, Float as NpFloat
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
-from retrodict._blocks import in_blocks
 from retrodict.errors import ConfigurationError, ShapeError
 from retrodict.flows import AbstractArchitecture, get_architecture
 from retrodict.objectives import VariationalLoss, kl_loss, reconstruction_loss
@@ -21,14 +20,13 @@ from retrodict.variational import programs
 from retrodict.variational.latent_model import LatentModel
 from retrodict.variational.scale import Scale
 from retrodict.variational.settings import check_settings, check_support
-from retrodict.variational.tabular import AbstractTabularNetwork, like
+from retrodict.variational.tabular import AbstractTabularNetwork, dense, like
 
 if TYPE_CHECKING:
     import pandas  # noqa: ICN001 (beartype resolves the full name at run time)
 
 # Burda et al. 2015, arXiv:1509.00519, section 5.2.
 _ACTIVE_VARIANCE = 0.01
-_NUMBERS_AT_ONCE = 2**24
 
 
 class VariationalAutoencoder(
@@ -260,23 +258,10 @@ class VariationalAutoencoder(
                 f"A standard error takes at least 2 samples; got num_samples={num_samples}.",
                 "Use 100.",
             )
-        u = self._scaled(X)
         key = jr.key(self.random_state)
-
-        def of_block(rows: np.ndarray) -> np.ndarray:
-            return np.asarray(
-                programs.log_weights(self._model, jnp.asarray(rows), key, num_samples), float
-            )
-
-        block = max(1, _NUMBERS_AT_ONCE // (num_samples * max(u.shape[1], 64)))
-        log_weights = in_blocks(of_block, u, block_size=block)
-        largest = log_weights.max(axis=1, keepdims=True)
-        weights = np.exp(log_weights - largest)
-        mean = weights.mean(axis=1)
-        bound = largest[:, 0] + np.log(mean) + self._log_det
-        if not return_std:
-            return bound
-        return bound, weights.std(axis=1, ddof=1) / (mean * np.sqrt(num_samples))
+        bound, errors = programs.marginal_bound(self._model, self._scaled(X), key, num_samples)
+        bound = bound + self._log_det
+        return (bound, errors) if return_std else bound
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean of `score_samples` over the rows.
@@ -286,6 +271,43 @@ class VariationalAutoencoder(
         """
         del y
         return float(np.mean(self.score_samples(X)))
+
+    def impute(self, X: Any, *, num_steps: int = 200, return_std: bool = False) -> Any:
+        """Rows with their missing entries (NaN) filled in by their mean given the others.
+
+        By Markov chains on latent numbers and missing entries together (Mattei and Frellsen
+        2018, arXiv:1802.04826), which a poor encoder slows down but does not mislead.
+
+        Args:
+            X: rows; what is missing is NaN.
+            num_steps: of each chain, of which the second half counts.
+            return_std: whether to return the standard deviation of each entry as well; zero
+                where nothing is missing.
+
+        Raises:
+            NotFittedError, DataError: as in `transform`.
+            ConfigurationError: fewer than 2 steps.
+        """
+        self._require_fitted()
+        if num_steps < 2:
+            raise ConfigurationError(
+                f"A chain has at least 2 steps; got num_steps={num_steps}.", "Use 200."
+            )
+        given = np.array(dense(X), float)
+        is_missing = np.isnan(given)
+        # Any value that the likelihood allows: the chain starts from a typical one.
+        filled = self._scale.inverse(np.zeros((1, self.n_features_in_)))
+        u = self._scaled(like(X, np.where(is_missing, filled, given), self._feature_names))
+        key = jr.key(self.random_state)
+        means, sds = programs.imputed(
+            self._model, jnp.asarray(u), jnp.asarray(is_missing), key, num_steps
+        )
+        values = np.where(is_missing, self._scale.inverse(np.asarray(means)), given)
+        complete = like(X, values, self._feature_names)
+        if not return_std:
+            return complete
+        spread = np.where(is_missing, self._scale.width * np.asarray(sds, float), 0.0)
+        return complete, like(X, spread, self._feature_names)
 
     def interpolate(
         self, start: Any, end: Any, num_rows: int = 10

@@ -1,0 +1,99 @@
+"""The variational autoencoder of 400 independent uniform numbers: error, and time per step.
+
+    python benchmarks/autoencoder.py --keras KERAS_ENV/bin/python \
+        --output benchmarks/results/autoencoder.json
+
+Nothing can be compressed here, so that the best reconstruction is known. Without biases the
+decoder is homogeneous: with z ~ N(0, I) in the plane, its best answer is a constant times |z|,
+with the error 1/12 + (1 - E[r]^2 / E[r^2]) / 4 = 1/3 - pi/16 = .13698; with biases it is the mean,
+1/12 = .08333. The weight of the divergence is that of a decoder with the standard deviation
+sqrt(200): the sum of both terms is mean((x - x')^2) + KL.
+
+`--keras` names the Python of another environment, with Keras 3 and a backend, in which
+`keras_autoencoder.py` trains the same model on as many rows with the same batch. Times per step
+are medians over the epochs after the first, which compiles.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from machine import described
+from retrodict import VariationalAutoencoder
+
+NUM_ROWS, DIM, BATCH, EPOCHS = 150_000, 400, 2_000, 10
+SHAPE = (200, 100, 40, 20, 4)
+
+
+def ours(rows, *, use_bias):
+    model = VariationalAutoencoder(
+        2,
+        encoder=SHAPE,
+        use_bias=use_bias,
+        decoder_sd=200**0.5,
+        scaling="none",
+        max_epochs=EPOCHS,
+        batch_size=BATCH,
+        learning_rate=1e-3,
+        patience=None,
+        validation_fraction=5_000 / NUM_ROWS,
+    )
+    started = time.perf_counter()
+    model.fit(rows)
+    seconds = time.perf_counter() - started
+    last = model.history_.iloc[-1]
+    # -log p(x | z) = 400 / 2 (mean squared error / 200 + log(2 pi 200)).
+    constant = DIM / 2 * np.log(2 * np.pi * 200)
+    rates = model.history_["steps_per_second"].to_numpy()[2:]
+    return {
+        "reconstruction_mse": float(last["reconstruction_loss"] - constant),
+        "mse_at_the_posterior_mean": float(((model.reconstruct(rows) - rows) ** 2).mean()),
+        "kl": float(last["kl_loss"]),
+        "active_units": int(model.active_units_.sum()),
+        "milliseconds_per_step": float(1e3 / np.median(rates)),
+        "fit_seconds": round(seconds, 1),
+    }
+
+
+def theirs(python, backend, *, use_bias):
+    script = Path(__file__).with_name("keras_autoencoder.py")
+    words = [python, str(script), "--rows", str(NUM_ROWS), "--epochs", str(EPOCHS)]
+    if use_bias:
+        words.append("--use-bias")
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    answer = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    if answer.returncode:
+        sys.exit(answer.stderr)
+    return json.loads(answer.stdout.splitlines()[-1])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--keras", help="Python of an environment with Keras 3")
+    parser.add_argument("--backend", default="tensorflow", help="of Keras")
+    parser.add_argument("--output", type=Path)
+    arguments = parser.parse_args()
+    rows = np.random.default_rng(0).random((NUM_ROWS, DIM))
+    found = {}
+    for use_bias in (False, True):
+        name = "with biases" if use_bias else "without biases"
+        found[name] = {"retrodict": ours(rows, use_bias=use_bias)}
+        print(name, json.dumps(found[name]["retrodict"]), flush=True)
+        if arguments.keras:
+            peer = theirs(arguments.keras, arguments.backend, use_bias=use_bias)
+            own = found[name]["retrodict"]["milliseconds_per_step"]
+            peer["times_as_long"] = round(peer["milliseconds_per_step"] / own, 2)
+            found[name]["keras"] = peer
+            print(name, json.dumps(peer), flush=True)
+    if arguments.output:
+        arguments.output.write_text(json.dumps({**found, **described(sys.argv)}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
