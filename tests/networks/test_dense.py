@@ -48,6 +48,15 @@ def test_dropout_keeps_the_mean_and_is_off_without_a_key():
     assert_allclose(drawn.var(), (parts**2).sum() * 0.25 / 0.75, rtol=0.1)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_without_biases_no_direction_of_the_input_starts_dead(seed):
+    network = DenseNetwork([2, 4, 3, 5], "relu", use_bias=False, key=jr.key(seed))
+    angles = np.linspace(0, 2 * np.pi, 100)
+    inputs = jnp.asarray(np.stack([np.cos(angles), np.sin(angles)], axis=1), jnp.float32)
+    out = np.asarray(jax.vmap(network)(inputs))
+    assert (np.abs(out).max(axis=1) > 0).all()
+
+
 @pytest.mark.parametrize(
     ("sizes", "settings", "message"),
     [

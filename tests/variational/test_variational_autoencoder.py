@@ -203,6 +203,15 @@ def test_units_that_tell_nothing_are_not_active(linear):
     assert collapsed.history_["kl_loss"].iloc[-1] < 0.05
 
 
+def test_densities_are_per_unit_of_the_rows():
+    settings = {"encoder": (), "max_epochs": 3, "batch_size": 128}
+    small, large = (
+        VariationalAutoencoder(2, **settings).fit(unit * rows(300, 0)) for unit in (1.0, 1e3)
+    )
+    found = large.score_samples(1e3 * rows(20, 1)) - small.score_samples(rows(20, 1))
+    assert_allclose(found, -5 * np.log(1e3), atol=0.01)
+
+
 def test_each_column_may_have_a_noise_of_its_own():
     rng = np.random.default_rng(5)
     sds = np.array([0.1, 1.0, 0.1, 1.0])

@@ -18,6 +18,9 @@ class DenseNetwork(eqx.Module):
 
     Weights start as He et al. (2015, arXiv:1502.01852) have it, normal with variance 2 / fan-in,
     those of the last layer, which no activation follows, with 1 / fan-in; biases from zero.
+    Without biases, rows of hidden layers start in pairs of opposite sign (Balduzzi et al. 2017,
+    arXiv:1702.08591, section 4): few rectified units of random directions would often leave a whole
+    cone of inputs at zero, from where no gradient leads out.
     Dropout (Srivastava et al. 2014) acts on hidden layers while a key is given.
 
     Args:
@@ -46,7 +49,7 @@ class DenseNetwork(eqx.Module):
         keys = jr.split(key, len(sizes) - 1)
         last = len(sizes) - 2
         self.layers = tuple(
-            _linear(a, b, gain=1.0 if i == last else 2.0, use_bias=use_bias, key=k)
+            _linear(a, b, is_last=i == last, use_bias=use_bias, key=k)
             for i, (a, b, k) in enumerate(zip(sizes[:-1], sizes[1:], keys, strict=True))
         )
         self.activation = activation
@@ -64,9 +67,14 @@ class DenseNetwork(eqx.Module):
         return self.layers[-1](x)
 
 
-def _linear(in_size: int, out_size: int, *, gain: float, use_bias: bool, key: Key) -> eqx.nn.Linear:
+def _linear(
+    in_size: int, out_size: int, *, is_last: bool, use_bias: bool, key: Key
+) -> eqx.nn.Linear:
     shapes = eqx.filter_eval_shape(eqx.nn.Linear, in_size, out_size, use_bias=use_bias, key=key)
-    weight = jr.normal(key, shapes.weight.shape) * jnp.sqrt(gain / in_size)
+    weight = jr.normal(key, shapes.weight.shape) * jnp.sqrt((1 if is_last else 2) / in_size)
+    if not use_bias and not is_last:
+        half = weight[: (out_size + 1) // 2]
+        weight = jnp.concatenate([half, -half])[:out_size]
     start = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
     return eqx.tree_at(lambda linear: linear.weight, start, weight)
 
