@@ -170,7 +170,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, AbstractTab
         u = self._scale.forward(values)
         key_build, key_train = jr.split(jr.key(self.random_state))
         result = self._trained(
-            self._start(values.shape[1], key_build),
+            self._built(values.shape[1], key_build),
             ReconstructionError(self.noise_sd, self.masked_fraction),
             (u[used],),
             (u[held_out],),

@@ -64,7 +64,7 @@ def from_state(
     estimator._scale = Scale(arrays["scale.centre"], arrays["scale.width"])
     for name in estimator._learned_arrays:
         setattr(estimator, name, arrays[name])
-    skeleton = estimator._start(estimator.n_features_in_, jax.random.key(0))
+    skeleton = estimator._built(estimator.n_features_in_, jax.random.key(0))
     leaves, treedef = jax.tree.flatten(eqx.filter(skeleton, eqx.is_array))
     loaded = [jnp.asarray(arrays[f"network.{i}"]) for i in range(len(leaves))]
     weights = jax.tree.unflatten(treedef, loaded)

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import Float, PyTree
@@ -175,10 +174,6 @@ class AbstractTabularNetwork(BaseEstimator, abc.ABC):
     @abc.abstractmethod
     def _built(self, dim: int, key: Key) -> PyTree:
         """The network for that many columns, before training."""
-
-    def _start(self, dim: int, key: Key) -> PyTree:
-        """The same in one compiled program: layer by layer, each shape would be compiled."""
-        return eqx.filter_jit(lambda key: self._built(dim, key))(key)
 
     def _require_fitted(self) -> None:
         if not self.__sklearn_is_fitted__():

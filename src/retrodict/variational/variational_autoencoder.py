@@ -153,7 +153,7 @@ class VariationalAutoencoder(
         u = self._scale.forward(values)
         key_build, key_train = jr.split(jr.key(self.random_state))
         result = self._trained(
-            self._start(values.shape[1], key_build),
+            self._built(values.shape[1], key_build),
             VariationalLoss(self.beta, self.warmup_fraction, self.free_bits),
             (u[used], None),
             (u[held_out], None),
