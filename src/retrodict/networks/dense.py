@@ -46,12 +46,7 @@ class DenseNetwork(eqx.Module):
         require_activation(activation)
         require_sizes(sizes)
         require_share("dropout", dropout)
-        keys = jr.split(key, len(sizes) - 1)
-        last = len(sizes) - 2
-        self.layers = tuple(
-            _linear(a, b, is_last=i == last, use_bias=use_bias, key=k)
-            for i, (a, b, k) in enumerate(zip(sizes[:-1], sizes[1:], keys, strict=True))
-        )
+        self.layers = _linear_layers(key, tuple(int(size) for size in sizes), use_bias)
         self.activation = activation
         self.dropout = dropout
 
@@ -65,6 +60,17 @@ class DenseNetwork(eqx.Module):
                 is_kept = jr.bernoulli(key_layer, 1 - self.dropout, x.shape)
                 x = jnp.where(is_kept, x / (1 - self.dropout), 0)
         return self.layers[-1](x)
+
+
+@eqx.filter_jit
+def _linear_layers(key: Key, sizes: tuple[int, ...], use_bias: bool) -> tuple[eqx.nn.Linear, ...]:
+    """All layers in one compiled program, which for each layer by itself would be several."""
+    keys = jr.split(key, len(sizes) - 1)
+    last = len(sizes) - 2
+    return tuple(
+        _linear(a, b, is_last=i == last, use_bias=use_bias, key=k)
+        for i, (a, b, k) in enumerate(zip(sizes[:-1], sizes[1:], keys, strict=True))
+    )
 
 
 def _linear(
