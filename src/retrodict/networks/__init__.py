@@ -1,5 +1,6 @@
 """Networks: what computes the parameters of a transformation from what is known."""
 
+from retrodict.networks.bayesian import BayesianLinear, BayesianNetwork
 from retrodict.networks.convolutional import ConvolutionalNetwork
 from retrodict.networks.dense import DenseNetwork, require_share
 from retrodict.networks.equivariant import EquivariantVectorField
@@ -19,6 +20,8 @@ __all__ = [
     "CONTRACTIVE_ACTIVATIONS",
     "MLP",
     "AbstractRecipe",
+    "BayesianLinear",
+    "BayesianNetwork",
     "Constant",
     "ContractiveMap",
     "ConvolutionalNetwork",
