@@ -36,6 +36,11 @@ class Normal(AbstractDistribution):
         self.cond_shape = None
 
     @property
+    def mean(self) -> Float[Array, "..."]:
+        """Mean of each entry."""
+        return self.loc
+
+    @property
     def scale(self) -> Float[Array, "..."]:
         """Standard deviation of each entry."""
         return jnp.exp(self.log_scale)

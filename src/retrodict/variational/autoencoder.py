@@ -12,10 +12,9 @@ import numpy as np
 from jaxtyping import Float as NpFloat
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
-from retrodict.errors import ConfigurationError, ShapeError
+from retrodict.errors import ConfigurationError
 from retrodict.networks import DenseNetwork, require_share
 from retrodict.objectives import ReconstructionError, clean_reconstruction_error
-from retrodict.tables import as_matrix
 from retrodict.training import Progress
 from retrodict.typing import Array, Float, Key
 from retrodict.variational.scale import Scale
@@ -203,13 +202,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, AbstractTab
             NotFittedError: before `fit`.
             ShapeError: another number of columns than latent numbers.
         """
-        self._require_fitted()
-        z = as_matrix(Z, "Z").values
-        if z.shape[1] != self.latent_dim:
-            raise ShapeError(
-                f"`Z` has {z.shape[1]} columns; there are {self.latent_dim} latent numbers.",
-                "Give what `transform` gives.",
-            )
+        z = self._latent_numbers(Z)
         u = _decoded(self._model, jnp.asarray(z, jnp.float32))
         return like(Z, self._scale.inverse(np.asarray(u)), self._feature_names)
 
@@ -234,10 +227,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, AbstractTab
         u = self._scale.forward(self._checked(X, reset=False))
         variance = u.var(axis=0, dtype=float).mean()
         return float(1 - error / variance) if variance > 0 else float(error == 0)
-
-    @property
-    def _n_features_out(self) -> int:
-        return self.latent_dim
 
     def _built(self, dim: int, key: Key) -> AutoencoderNetwork:
         encoder = tuple(self.encoder)

@@ -106,7 +106,7 @@ class LatentModel(eqx.Module):
 
     def decode(
         self, z: Float[Array, " latent"], condition: Float[Array, " cond"] | None
-    ) -> AbstractDistribution:
+    ) -> Normal | Bernoulli | NegativeBinomial | ZeroInflatedNegativeBinomial:
         """p(x | z, c)."""
         out = self.decoder(_joined(z, condition))
         if self.likelihood == "bernoulli":
@@ -131,8 +131,7 @@ class LatentModel(eqx.Module):
         self, z: Float[Array, " latent"], condition: Float[Array, " cond"] | None
     ) -> Float[Array, " dim"]:
         """E[x | z, c]."""
-        decoded = self.decode(z, condition)
-        return decoded.loc if isinstance(decoded, Normal) else decoded.mean  # type: ignore[attr-defined]
+        return self.decode(z, condition).mean
 
     def reconstruction_and_kl(
         self, x: Float[Array, " dim"], condition: Float[Array, " cond"] | None, key: Key

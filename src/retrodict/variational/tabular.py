@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import validate_data
 
-from retrodict.errors import ConfigurationError, NotFittedError, TooFewRowsError
+from retrodict.errors import ConfigurationError, NotFittedError, ShapeError, TooFewRowsError
 from retrodict.tables import as_matrix
 from retrodict.training import Outcome, Progress, TrainingConfig, TrainingResult, train
 from retrodict.training.mesh import shared_mesh
@@ -74,6 +74,7 @@ class AbstractTabularNetwork(BaseEstimator, abc.ABC):
     # Names of attributes that a bundle keeps, besides the network and the scale.
     _learned_arrays: ClassVar[tuple[str, ...]] = ()
 
+    latent_dim: int
     validation_fraction: float
     max_epochs: int | None
     batch_size: int | None
@@ -101,6 +102,21 @@ class AbstractTabularNetwork(BaseEstimator, abc.ABC):
                 "Bring more rows.",
             )
         return values
+
+    def _latent_numbers(self, Z: Any) -> Float[np.ndarray, "rows latent"]:
+        """Z as numbers, with as many columns as `transform` gives."""
+        self._require_fitted()
+        values = as_matrix(Z, "Z").values
+        if values.shape[1] != self.latent_dim:
+            raise ShapeError(
+                f"`Z` has {values.shape[1]} columns; there are {self.latent_dim} latent numbers.",
+                "Give what `transform` gives.",
+            )
+        return values
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.latent_dim
 
     def _split(self, num_rows: int) -> tuple[np.ndarray, np.ndarray]:
         """Rows to choose the best epoch by, and rows to learn from."""

@@ -13,7 +13,6 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from retrodict.errors import ConfigurationError, ShapeError
 from retrodict.flows import AbstractArchitecture, get_architecture
 from retrodict.objectives import VariationalLoss, kl_loss, reconstruction_loss
-from retrodict.tables import as_matrix
 from retrodict.training import Progress
 from retrodict.typing import Key
 from retrodict.variational import programs
@@ -187,13 +186,7 @@ class VariationalAutoencoder(
             NotFittedError: before `fit`.
             ShapeError: another number of columns than latent numbers.
         """
-        self._require_fitted()
-        z = as_matrix(Z, "Z").values
-        if z.shape[1] != self.latent_dim:
-            raise ShapeError(
-                f"`Z` has {z.shape[1]} columns; there are {self.latent_dim} latent numbers.",
-                "Give what `transform` gives.",
-            )
+        z = self._latent_numbers(Z)
         u = np.asarray(programs.means(self._model, jnp.asarray(z, jnp.float32)))
         return like(Z, self._scale.inverse(u), self._feature_names)
 
@@ -333,10 +326,6 @@ class VariationalAutoencoder(
         z = (1 - share) * ends[0] + share * ends[1]
         u = np.asarray(programs.means(self._model, jnp.asarray(z, jnp.float32)))
         return like(start, self._scale.inverse(u), self._feature_names, index=range(num_rows))
-
-    @property
-    def _n_features_out(self) -> int:
-        return self.latent_dim
 
     @property
     def _scaling(self) -> str:
