@@ -58,7 +58,9 @@ def label_rows(axes: "list[Axes]", text: str) -> None:
     ]
     for ax in first:
         ax.set_ylabel(text)
-    first[0].get_figure(root=True).align_ylabels(first)  # type: ignore[union-attr]
+    figure = first[0].get_figure(root=True)
+    if figure is not None:
+        figure.align_ylabels(first)
 
 
 def most_telling(

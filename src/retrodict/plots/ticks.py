@@ -76,7 +76,7 @@ def tick_formatter() -> "Formatter":
     from matplotlib.ticker import Formatter
 
     class _Compact(Formatter):
-        def __call__(self, x: float, pos: int | None = None) -> str:  # noqa: ARG002
+        def __call__(self, x: float, pos: int | None = None) -> str:  # noqa: ARG002 (a formatter is told)
             return f"{x:g}"
 
         def format_ticks(self, values: Any) -> list[str]:
