@@ -24,6 +24,8 @@ class Saveable(Protocol):
 # Classes are named, not imported: loading a bundle imports only the class it needs.
 _KINDS: dict[str, str] = {
     "Autoencoder": "retrodict.variational:Autoencoder",
+    "BayesianClassifier": "retrodict.variational:BayesianClassifier",
+    "BayesianRegressor": "retrodict.variational:BayesianRegressor",
     "ConditionalFlow": "retrodict.solvers:ConditionalFlow",
     "ConditionalVAE": "retrodict.solvers:ConditionalVAE",
     "Ensemble": "retrodict.solvers:Ensemble",

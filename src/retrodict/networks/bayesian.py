@@ -44,14 +44,14 @@ class BayesianLinear(eqx.Module):
         self.bias_mean = jnp.zeros(out_size)
         self.bias_log_sd = jnp.full(out_size, jnp.log(_START_SD * unit))
 
-    def __call__(self, x: Float[Array, " in"], key: Key) -> Float[Array, " out"]:
+    def __call__(self, x: Float[Array, "*rows in"], key: Key) -> Float[Array, "*rows out"]:
         """A draw of y by local reparametrisation (Kingma et al. 2015, arXiv:1506.02557).
 
-        y given x is normal under q, and is drawn itself: less noise in the gradient than from one
-        draw of the weights for all rows.
+        y given x is normal under q, and is drawn itself, for each row by itself: less noise in
+        the gradient than from one draw of the weights for all rows.
         """
-        mean = self.mean @ x + self.bias_mean
-        variance = jnp.exp(2 * self.log_sd) @ x**2 + jnp.exp(2 * self.bias_log_sd)
+        mean = x @ self.mean.T + self.bias_mean
+        variance = x**2 @ jnp.exp(2 * self.log_sd).T + jnp.exp(2 * self.bias_log_sd)
         return mean + jnp.sqrt(variance) * jr.normal(key, mean.shape, mean.dtype)
 
     def draw(self, key: Key) -> tuple[Float[Array, "out in"], Float[Array, " out"]]:
@@ -65,19 +65,39 @@ class BayesianLinear(eqx.Module):
 
     def kl(self) -> Scalar:
         """KL(q || p) in nats, in closed form."""
-        log_prior = (
-            jnp.log(jnp.asarray(self.fixed_prior_sd))
-            if self.log_prior_sd is None
-            else self.log_prior_sd
+        weights = _normal_kl(self.mean, self.log_sd, self._log_prior)
+        return weights + _normal_kl(self.bias_mean, self.bias_log_sd, self._log_prior)
+
+    def sampled_kl(self, key: Key) -> Scalar:
+        """log q(w) - log p(w) at one draw of the weights: KL(q || p) in expectation."""
+        weights, bias = self.draw(key)
+        return _log_ratio(weights, self.mean, self.log_sd, self._log_prior) + _log_ratio(
+            bias, self.bias_mean, self.bias_log_sd, self._log_prior
         )
-        weights = _normal_kl(self.mean, self.log_sd, log_prior)
-        return weights + _normal_kl(self.bias_mean, self.bias_log_sd, log_prior)
+
+    @property
+    def _log_prior(self) -> Scalar:
+        if self.log_prior_sd is None:
+            return jnp.log(jnp.asarray(self.fixed_prior_sd))
+        return self.log_prior_sd
 
 
 def _normal_kl(mean: Float[Array, "..."], log_sd: Float[Array, "..."], log_prior: Scalar) -> Scalar:
     """Sum over entries of KL(N(mean, sd^2) || N(0, prior_sd^2))."""
     log_ratio = log_sd - log_prior
     return ((jnp.exp(2 * log_ratio) + (mean * jnp.exp(-log_prior)) ** 2 - 1) / 2 - log_ratio).sum()
+
+
+def _log_ratio(
+    draw: Float[Array, "..."],
+    mean: Float[Array, "..."],
+    log_sd: Float[Array, "..."],
+    log_prior: Scalar,
+) -> Scalar:
+    """Sum over entries of log N(draw; mean, sd^2) - log N(draw; 0, prior_sd^2)."""
+    posterior = -log_sd - (draw - mean) ** 2 * jnp.exp(-2 * log_sd) / 2
+    prior = -log_prior - draw**2 * jnp.exp(-2 * log_prior) / 2
+    return (posterior - prior).sum()
 
 
 class BayesianNetwork(eqx.Module):
@@ -116,7 +136,7 @@ class BayesianNetwork(eqx.Module):
         )
         self.activation = activation
 
-    def __call__(self, x: Float[Array, " in"], key: Key) -> Float[Array, " out"]:
+    def __call__(self, x: Float[Array, "*rows in"], key: Key) -> Float[Array, "*rows out"]:
         """A draw of the output, by local reparametrisation layer by layer."""
         activation = ACTIVATIONS[self.activation]
         *keys, key_last = jr.split(key, len(self.layers))
@@ -137,3 +157,9 @@ class BayesianNetwork(eqx.Module):
     def kl(self) -> Scalar:
         """KL(q || p) of all weights, in nats."""
         return jnp.stack([layer.kl() for layer in self.layers]).sum()
+
+    def sampled_kl(self, key: Key) -> Scalar:
+        """An unbiased estimate of `kl` from one draw of all weights."""
+        keys = jr.split(key, len(self.layers))
+        estimates = [layer.sampled_kl(k) for layer, k in zip(self.layers, keys, strict=True)]
+        return jnp.stack(estimates).sum()

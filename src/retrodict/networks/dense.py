@@ -51,6 +51,10 @@ class DenseNetwork(eqx.Module):
         self.dropout = dropout
 
     def __call__(self, x: Float[Array, " in"], key: Key | None = None) -> Float[Array, " out"]:
+        return self.layers[-1](self.features(x, key))
+
+    def features(self, x: Float[Array, " in"], key: Key | None = None) -> Float[Array, " hidden"]:
+        """What the last layer sees."""
         activation = ACTIVATIONS[self.activation]
         drop = self.dropout > 0 and key is not None
         keys = jr.split(key, len(self.layers)) if drop and key is not None else self.layers
@@ -59,7 +63,7 @@ class DenseNetwork(eqx.Module):
             if drop:
                 is_kept = jr.bernoulli(key_layer, 1 - self.dropout, x.shape)
                 x = jnp.where(is_kept, x / (1 - self.dropout), 0)
-        return self.layers[-1](x)
+        return x
 
 
 @eqx.filter_jit

@@ -1,5 +1,10 @@
 """Objectives: pure losses of a model on a batch, `loss(model, batch, key) -> scalar`."""
 
+from retrodict.objectives.bayesian import (
+    PredictiveError,
+    PredictiveLikelihood,
+    WeightedLikelihood,
+)
 from retrodict.objectives.bidirectional import BidirectionalLoss, bidirectional_likelihood
 from retrodict.objectives.elbo import NegativeELBO, elbo, importance_weighted_bound
 from retrodict.objectives.flow_matching import FlowMatchingLoss, flow_matching
@@ -33,10 +38,13 @@ __all__ = [
     "InverseMultiquadric",
     "NegativeELBO",
     "PowerInverseMultiquadric",
+    "PredictiveError",
+    "PredictiveLikelihood",
     "RationalQuadratic",
     "ReconstructionError",
     "Rescaled",
     "VariationalLoss",
+    "WeightedLikelihood",
     "bidirectional_likelihood",
     "clean_reconstruction_error",
     "draw_key",

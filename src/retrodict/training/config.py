@@ -23,6 +23,9 @@ class TrainingConfig:
         clip_norm: largest global norm of a gradient; longer ones are shortened to it.
         patience: epochs without improvement of the held-out loss before stopping; None
             trains to the end.
+        keep_last: return the parameters of the end instead of those with the least held-out
+            loss: where that loss is an estimate of what is minimised, and choosing by it would
+            favour where its random numbers happen to be kind.
         ema_decay: keep an exponential moving average of the parameters with this decay,
             corrected for its start; it is then what is validated and returned.
         max_bad_steps: consecutive steps with a non-finite loss or gradient that are skipped
@@ -42,6 +45,7 @@ class TrainingConfig:
     betas: tuple[float, float] = (0.9, 0.999)
     clip_norm: float = 5.0
     patience: int | None = 20
+    keep_last: bool = False
     ema_decay: float | None = None
     max_bad_steps: int = 50
     steps_per_call: int = 500

@@ -170,7 +170,7 @@ class Run:
         return self._epoch * self._steps_per_epoch + self._position
 
     def _validate(self, epoch: int) -> None:
-        """Writes the record of an epoch, and keeps its parameters if they are the best."""
+        """Writes the record of an epoch, and keeps its parameters if they are to be returned."""
         held_out, metrics, parameters = held_out_loss(self._validation, self._state)
         told = {name: value.item() for name, value in jax.device_get(metrics).items()}
         validation_loss, loss_sum, num_losses, learning_rate = (
@@ -196,7 +196,7 @@ class Run:
                 metrics=told,
             )
         )
-        if validation_loss < self._best_loss:
+        if self.config.keep_last or validation_loss < self._best_loss:
             self._best, self._best_loss, self._best_epoch = parameters, validation_loss, epoch
 
     def _require_learned(self) -> None:
