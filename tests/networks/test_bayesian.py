@@ -61,6 +61,14 @@ def test_the_divergence_is_that_of_the_densities(layer):
     assert abs(float(layer.kl()) - log_ratio.mean()) < 4 * error
 
 
+def test_the_divergence_from_draws_is_the_same_in_the_mean(layer):
+    estimates = np.asarray(jax.vmap(layer.sampled_kl)(jr.split(jr.key(3), 5_000)))
+    assert abs(estimates.mean() - float(layer.kl())) < 4 * estimates.std() / np.sqrt(5_000)
+    network = BayesianNetwork([2, 3, 1], key=jr.key(0))
+    estimates = np.asarray(jax.vmap(network.sampled_kl)(jr.split(jr.key(4), 5_000)))
+    assert abs(estimates.mean() - float(network.kl())) < 4 * estimates.std() / np.sqrt(5_000)
+
+
 def test_a_learned_prior_follows_the_weights(layer):
     """The divergence is least where the prior's variance is the mean of mean^2 + sd^2."""
     squares = np.concatenate(

@@ -52,6 +52,17 @@ def test_the_best_parameters_are_restored(regression, key):
     assert_allclose(error_of(result.model, regression.validation_data), min(losses), rtol=1e-5)
 
 
+def test_the_parameters_of_the_end_are_returned_where_asked(regression, key):
+    config = dataclasses.replace(
+        CONFIG, learning_rate=1.0, final_learning_rate_fraction=1.0, keep_last=True
+    )
+    result = fit(regression, key, config)
+    losses = [record.validation_loss for record in result.history]
+    assert np.argmin(losses) != 12
+    assert result.best_epoch == 12
+    assert_allclose(error_of(result.model, regression.validation_data), losses[-1], rtol=1e-5)
+
+
 def test_the_initial_model_may_be_the_best(regression, key):
     solved = eqx.tree_at(
         lambda model: (model.weight, model.bias),
