@@ -1,5 +1,6 @@
 """Regression with two uncertainties, by all methods."""
 
+import jax.random as jr
 import numpy as np
 import pandas as pd
 import pytest
@@ -112,6 +113,30 @@ def test_noise_may_depend_on_the_input():
     # The share of rows that are ever held out says how large the noise is on the whole.
     z = (y - estimator.predict(x)) / estimator.predict(x, return_std=True)[1]
     assert 0.85 < z.std() < 1.15
+
+
+@pytest.mark.parametrize("method", ["ensemble", "dropout", "laplace", "none"])
+def test_noise_is_that_of_rows_which_the_network_has_not_seen(fitted, method):
+    """Whatever the network believes: held-out rows are most probable with it as it is."""
+    x, y = waves(400, 0)
+    estimator = fitted[method]
+    held_out = estimator._held_out(400)
+    aside = held_out.any(axis=1)
+    mixture = estimator._model.mixture(estimator._scale.forward(x[aside]), jr.key(0), 100)
+    by_member = held_out.shape[1]
+    rows, which = np.nonzero(held_out[aside])
+    parts = [
+        part.reshape(-1, by_member, *part.shape[1:])[:, which, rows, 0]
+        for part in (mixture.means, mixture.epistemic_sds, mixture.noise_sds)
+    ]
+    residuals = estimator._targets.scaled(y)[np.nonzero(held_out)[0], 0] - parts[0].mean(axis=0)
+    epistemic = parts[0].var(axis=0) + (parts[1] ** 2).mean(axis=0)
+    noise = (parts[2] ** 2).mean(axis=0)
+
+    def log_likelihood(factor):
+        return stats.norm.logpdf(residuals, 0, np.sqrt(epistemic + factor**2 * noise)).mean()
+
+    assert log_likelihood(1) > max(log_likelihood(0.9), log_likelihood(1.1))
 
 
 def test_several_targets_keep_their_names_and_units(tmp_path):

@@ -50,9 +50,11 @@ def test_regression_is_scikit_learns(regression):
     assert_allclose(root @ root.T, oracle.sigma_, rtol=5e-3, atol=1e-6)
 
 
+@pytest.mark.parametrize("num_rows", [60, 8])
 @pytest.mark.parametrize("noise", [None, "given"])
-def test_the_evidence_is_at_its_largest(regression, noise):
-    features, y = regression
+def test_the_evidence_is_at_its_largest(regression, noise, num_rows):
+    """With few rows, too, where half of the weights are determined by the prior."""
+    features, y = (column[:num_rows] for column in regression)
     given = None if noise is None else np.linspace(0.2, 0.9, len(y))
     mean, root, learned = linear_posterior(features, y, given)
     noise_sd = learned if given is None else given
