@@ -123,10 +123,9 @@ def test_noise_is_that_of_rows_which_the_network_has_not_seen(fitted, method):
     held_out = estimator._held_out(400)
     aside = held_out.any(axis=1)
     mixture = estimator._model.mixture(estimator._scale.forward(x[aside]), jr.key(0), 100)
-    by_member = held_out.shape[1]
     rows, which = np.nonzero(held_out[aside])
     parts = [
-        part.reshape(-1, by_member, *part.shape[1:])[:, which, rows, 0]
+        part.reshape(-1, held_out.shape[1], *part.shape[1:])[:, which, rows, 0]
         for part in (mixture.means, mixture.epistemic_sds, mixture.noise_sds)
     ]
     residuals = estimator._targets.scaled(y)[np.nonzero(held_out)[0], 0] - parts[0].mean(axis=0)
@@ -136,7 +135,7 @@ def test_noise_is_that_of_rows_which_the_network_has_not_seen(fitted, method):
     def log_likelihood(factor):
         return stats.norm.logpdf(residuals, 0, np.sqrt(epistemic + factor**2 * noise)).mean()
 
-    assert log_likelihood(1) > max(log_likelihood(0.9), log_likelihood(1.1))
+    assert log_likelihood(1) > max(log_likelihood(0.99), log_likelihood(1.01))
 
 
 def test_several_targets_keep_their_names_and_units(tmp_path):
@@ -206,6 +205,35 @@ def test_members_of_an_ensemble_learn_from_other_rows(fitted):
     weights = np.asarray(members.networks.layers[0].weight)
     assert len(weights) == 5
     assert (weights.std(axis=0) > 0).all()
+
+
+@pytest.mark.parametrize("method", ["ensemble", "none", "variational"])
+def test_no_network_is_judged_by_rows_it_learns_from(method):
+    seen = {}
+
+    class Watched(BayesianRegressor):
+        def _trained(self, model, loss, rows, held_out, **settings):
+            seen.update(learned=rows, judged=held_out)
+            return super()._trained(model, loss, rows, held_out, **settings)
+
+    x, y = waves(53, 15)
+    Watched(method, hidden=(4,), max_epochs=2).fit(x, y)
+    learned, judged = (
+        {
+            (float(u), member)
+            for u, weights in zip(rows[0][:, 0], rows[2], strict=True)
+            for member in np.flatnonzero(weights)
+        }
+        for rows in seen.values()
+    )
+    if method == "variational":
+        assert learned == judged
+        return
+    assert not learned & judged
+    assert len(learned | judged) == 53 * (5 if method == "ensemble" else 1)
+    for rows in seen.values():
+        # Each row of a network counts alike, and no network counts more than another.
+        assert_allclose(rows[2].sum(axis=0), rows[2].sum(axis=0)[0], rtol=0.01)
 
 
 def test_a_fit_that_was_killed_goes_on_bit_for_bit(tmp_path):
