@@ -128,12 +128,11 @@ def test_noise_is_that_of_rows_which_the_network_has_not_seen(fitted, method):
         part.reshape(-1, held_out.shape[1], *part.shape[1:])[:, which, rows, 0]
         for part in (mixture.means, mixture.epistemic_sds, mixture.noise_sds)
     ]
-    residuals = estimator._targets.scaled(y)[np.nonzero(held_out)[0], 0] - parts[0].mean(axis=0)
-    epistemic = parts[0].var(axis=0) + (parts[1] ** 2).mean(axis=0)
-    noise = (parts[2] ** 2).mean(axis=0)
+    residuals = estimator._targets.scaled(y)[np.nonzero(held_out)[0], 0] - parts[0]
 
     def log_likelihood(factor):
-        return stats.norm.logpdf(residuals, 0, np.sqrt(epistemic + factor**2 * noise)).mean()
+        density = stats.norm.pdf(residuals, 0, np.hypot(parts[1], factor * parts[2]))
+        return np.log(density.mean(axis=0)).mean()
 
     assert log_likelihood(1) > max(log_likelihood(0.99), log_likelihood(1.01))
 

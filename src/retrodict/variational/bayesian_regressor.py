@@ -365,15 +365,17 @@ class BayesianRegressor(RegressorMixin, AbstractBayesianNetwork):
             rows, which = np.nonzero(held_out)
             return np.asarray(by_member[:, which, rows])
 
-        means = unseen(found.means)
-        open_ = means.var(axis=0) + (unseen(found.epistemic_sds) ** 2).mean(axis=0)
-        noise = (unseen(found.noise_sds) ** 2).mean(axis=0)
-        squares = (targets[np.nonzero(held_out)[0]] - means.mean(axis=0)) ** 2
+        means, epistemic = unseen(found.means), unseen(found.epistemic_sds)
+        noise = unseen(found.noise_sds)
+        truth = targets[np.nonzero(held_out)[0]]
 
         def factor(t: int) -> float:
+            one = slice(t, t + 1)
+
             def negative_log_likelihood(log_factor: float) -> float:
-                variance = open_[:, t] + np.exp(2 * log_factor) * noise[:, t]
-                return float(np.mean(np.log(variance) + squares[:, t] / variance))
+                tried = np.exp(log_factor) * noise[..., one]
+                mixture = NormalMixture(means[..., one], epistemic[..., one], tried)
+                return -float(mixture.log_prob(truth[:, one]).mean())
 
             best = minimize_scalar(negative_log_likelihood, bounds=_LOG_FACTORS, method="bounded")
             return float(np.exp(best.x))
