@@ -1,5 +1,6 @@
 """Variational Bayes where the posterior is known: linear regression with known noise."""
 
+import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
@@ -62,7 +63,7 @@ def bound(estimator, rows, num_draws=400):
         jnp.ones((NUM_ROWS, 1)),
     )  # fmt: skip
     loss = WeightedLikelihood(jnp.asarray(float(NUM_ROWS)), num_draws)
-    return -NUM_ROWS * float(loss(estimator._model.members, batch, jr.key(1)))
+    return -NUM_ROWS * float(eqx.filter_jit(loss)(estimator._model.members, batch, jr.key(1)))
 
 
 def test_means_are_those_of_the_posterior_and_deviations_those_given_the_others(estimator, exact):

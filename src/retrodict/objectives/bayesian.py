@@ -5,7 +5,6 @@ from typing import Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import jax.random as jr
 
 from retrodict.typing import Array, Float, Key, Scalar
@@ -56,10 +55,12 @@ class WeightedLikelihood(eqx.Module):
 
     def __call__(self, model: Predictor, batch: Batch, key: Key) -> Scalar:
         x, y, weight = batch
-        key_complexity, *keys = jr.split(key, 1 + self.num_draws)
-        log_likelihood = jnp.stack([model.log_likelihood(x, y, k) for k in keys]).mean(axis=0)
+        key_draws, key_complexity = jr.split(key)
+        log_likelihood = jax.vmap(lambda k: model.log_likelihood(x, y, k))(
+            jr.split(key_draws, self.num_draws)
+        )
         complexity = model.complexity(key_complexity if self.is_sampled else None)
-        fit = -(weight.T * log_likelihood).mean()
+        fit = -(weight.T * log_likelihood.mean(axis=0)).mean()
         return fit + complexity.mean() / self.num_rows.astype(complexity.dtype)
 
 
