@@ -14,6 +14,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import retrodict
 from retrodict.errors import (
+    ConditionError,
     ConfigurationError,
     NonFiniteError,
     NotFittedError,
@@ -180,7 +181,7 @@ def test_a_poor_encoder_does_not_mislead_the_imputation(key):
     is_missing = np.zeros(x.shape, bool)
     is_missing[:, [1, 4]] = True
     means, _ = imputed(
-        linear_model(shift=0.1), jnp.asarray(x), jnp.asarray(is_missing), key, 100_000
+        linear_model(shift=0.1), jnp.asarray(x), None, jnp.asarray(is_missing), key, 100_000
     )
     covariance, known = np.asarray(EXACT.cov), [0, 2, 3]
     gain = covariance[np.ix_([1, 4], known)] @ np.linalg.inv(covariance[np.ix_(known, known)])
@@ -211,6 +212,21 @@ def test_a_saved_one_answers_alike(linear, tmp_path):
     assert loaded.get_params() == linear.get_params()
     assert_array_equal(loaded.active_units_, linear.active_units_)
     assert loaded.history_.equals(linear.history_)
+
+
+def test_one_saved_before_there_were_conditions_can_be_loaded(linear):
+    state, arrays = linear.to_state()
+    later = (
+        "decoder_kind", "sparsity", "feature_sets", "posterior", "encoder_condition",
+        "supervised_weight",
+    )  # fmt: skip
+    state["hyperparameters"] = {
+        name: value for name, value in state["hyperparameters"].items() if name not in later
+    }
+    del state["parts"]
+    loaded = VariationalAutoencoder.from_state(state, arrays)
+    x = pd.DataFrame(rows(5, 3), columns=list("abcde"))
+    pd.testing.assert_frame_equal(loaded.transform(x), linear.transform(x))
 
 
 def test_units_that_tell_nothing_are_not_active(linear):
@@ -335,6 +351,14 @@ def test_what_cannot_be_learned_is_refused(settings, spoil, error, message):
 
 def test_what_cannot_be_answered_is_refused(linear):
     x = pd.DataFrame(rows(3, 0), columns=list("abcde"))
+    with pytest.raises(AttributeError, match="Only a linear decoder has loadings"):
+        linear.loadings_  # noqa: B018
+    with pytest.raises(AttributeError, match="no attribute 'predict'"):
+        linear.predict(x)
+    assert not hasattr(linear, "loadings_")
+    assert not hasattr(linear, "classes_")
+    with pytest.raises(ConditionError, match="fitted without a condition"):
+        linear.transform(x, condition=x["a"])
     with pytest.raises(ShapeError, match="there are 2 latent numbers"):
         linear.inverse_transform(np.zeros((3, 3)))
     with pytest.raises(ConfigurationError, match="at least 2 steps"):

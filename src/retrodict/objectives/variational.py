@@ -6,11 +6,17 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+from jaxtyping import Shaped
 
+from retrodict.errors import ConfigurationError
 from retrodict.objectives.scheduled import AbstractScheduledLoss
 from retrodict.typing import Array, Float, Key, Scalar
 
-Batch = tuple[Float[Array, "rows dim"], Float[Array, "rows cond"] | None]
+Rows = tuple[Float[Array, "rows dim"], Float[Array, "rows cond"] | None]
+LabelledRows = tuple[
+    Float[Array, "rows dim"], Float[Array, "rows cond"] | None, Shaped[Array, " rows"]
+]
+Batch = Rows | LabelledRows
 
 
 @runtime_checkable
@@ -21,6 +27,25 @@ class VariationalModel(Protocol):
         self, x: Float[Array, " dim"], condition: Float[Array, " cond"] | None, key: Key
     ) -> tuple[Scalar, Float[Array, " latent"]]:
         """-log p(x | z) at a draw of z from q(z | x), and KL(q || p) per latent number."""
+        ...
+
+
+@runtime_checkable
+class GuidedModel(VariationalModel, Protocol):
+    """One whose decoder can be sparse and whose latent numbers can tell a label."""
+
+    def absolute_weights(self) -> Scalar:
+        """Sum of the absolute weights that are to be few."""
+        ...
+
+    def label_loss(
+        self,
+        x: Float[Array, " dim"],
+        condition: Float[Array, " cond"] | None,
+        label: Shaped[Array, ""],
+        key: Key,
+    ) -> Scalar:
+        """-log p(label | z) at the same draw of z as that of the reconstruction."""
         ...
 
 
@@ -70,6 +95,59 @@ class _Weighed(eqx.Module):
         return self.loss._weighed(model, batch, key, self.beta)
 
 
+class GuidedVariationalLoss(AbstractScheduledLoss):
+    """The bound, and what else latent numbers are to serve: mean over rows, in nats.
+
+        bound + sparsity sum |W| - supervised_weight log p(label | z)
+
+    Args:
+        bound: the loss of a variational autoencoder.
+        sparsity: nats per row that a decoder's weight of 1 costs, in either direction.
+        supervised_weight: of the label's likelihood; at 0 there are none.
+    """
+
+    bound: VariationalLoss
+    sparsity: float = eqx.field(default=0.0, static=True)
+    supervised_weight: float = eqx.field(default=0.0, static=True)
+
+    def __call__(self, model: GuidedModel, batch: Batch, key: Key) -> Scalar:
+        return self.bound(model, batch, key) + self._further(model, batch, key)
+
+    def at(self, progress: Scalar) -> "_Guided":
+        return _Guided(self, self.bound.at(progress))
+
+    def _further(self, model: GuidedModel, batch: Batch, key: Key) -> Scalar:
+        loss = self.sparsity * model.absolute_weights()
+        if self.supervised_weight > 0:
+            loss = loss + self.supervised_weight * supervised_loss(model, batch, key)
+        return loss
+
+
+class _Guided(eqx.Module):
+    """The loss at one moment of training."""
+
+    loss: GuidedVariationalLoss
+    bound: _Weighed
+
+    def __call__(self, model: GuidedModel, batch: Batch, key: Key) -> Scalar:
+        return self.bound(model, batch, key) + self.loss._further(model, batch, key)
+
+
+def supervised_loss(model: GuidedModel, batch: Batch, key: Key) -> Scalar:
+    """Mean over rows of -log p(label | z), z drawn from q(z | x).
+
+    Raises:
+        ConfigurationError: rows without labels.
+    """
+    if len(batch) != 3:
+        raise ConfigurationError(
+            "Rows come with a condition (or None) and a label each; got no labels.",
+            "Give (x, condition, label), or supervised_weight=0.",
+        )
+    x, condition, label = batch
+    return jax.vmap(model.label_loss)(x, condition, label, jr.split(key, len(x))).mean()
+
+
 def reconstruction_loss(model: VariationalModel, batch: Batch, key: Key) -> Scalar:
     """Mean over rows of -log p(x | z), z drawn from q(z | x)."""
     return mean_terms(model, batch, key)[0]
@@ -84,6 +162,6 @@ def mean_terms(
     model: VariationalModel, batch: Batch, key: Key
 ) -> tuple[Scalar, Float[Array, " latent"]]:
     """Both terms, each a mean over the rows."""
-    x, condition = batch
+    x, condition = batch[:2]
     terms = jax.vmap(model.reconstruction_and_kl)(x, condition, jr.split(key, len(x)))
     return terms[0].mean(), terms[1].mean(axis=0)

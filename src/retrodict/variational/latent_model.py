@@ -7,6 +7,8 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
+from jaxtyping import Shaped
 
 from retrodict.distributions import (
     AbstractDistribution,
@@ -17,8 +19,12 @@ from retrodict.distributions import (
     ZeroInflatedNegativeBinomial,
     normal_kl,
 )
+from retrodict.errors import CapabilityError
 from retrodict.networks import DenseNetwork
 from retrodict.typing import Array, Float, Key, Scalar
+from retrodict.variational.flow_posterior import FlowPosterior
+from retrodict.variational.heads import ClassHead, NumberHead
+from retrodict.variational.linear_decoder import LinearDecoder
 
 LIKELIHOODS = (
     "gaussian",
@@ -43,14 +49,23 @@ class LatentModel(eqx.Module):
         decoder_sd: of the Gaussian likelihood: a number that stays as it is, "learned" (one for
             all columns) or "per-feature".
         prior: of z: None for N(0, I).
+        encoder_condition: whether the encoder sees c; the decoder does.
+        decoder_kind: "network" or "linear", which has no hidden layers and can be read.
+        is_reached: of a linear decoder: which columns each latent number may change.
+        head: what a label is given z; None where there are none.
+        posterior: the flow that the encoder's normal is seen through, given as many features as
+            its condition is long; None for the normal itself.
     """
 
     encoder: DenseNetwork
-    decoder: DenseNetwork
+    decoder: DenseNetwork | LinearDecoder
     prior: AbstractDistribution
     log_spread: Float[Array, "..."] | None
+    head: ClassHead | NumberHead | None
+    posterior: AbstractDistribution | None
     likelihood: str = eqx.field(static=True)
     fixed_sd: float | None = eqx.field(static=True)
+    encoder_condition: bool = eqx.field(static=True)
 
     def __init__(
         self,
@@ -65,24 +80,44 @@ class LatentModel(eqx.Module):
         likelihood: str,
         decoder_sd: float | str,
         prior: AbstractDistribution | None,
+        encoder_condition: bool = True,
+        decoder_kind: str = "network",
+        is_reached: np.ndarray | None = None,
+        head: ClassHead | NumberHead | None = None,
+        posterior: AbstractDistribution | None = None,
         key: Key,
     ) -> None:
         key_encoder, key_decoder = jr.split(key)
-        outputs = 2 * dim if likelihood == "zero-inflated-negative-binomial" else dim
+        num_features = 0 if posterior is None else math.prod(posterior.cond_shape or ())
+        has_zeros = likelihood == "zero-inflated-negative-binomial"
         self.encoder = DenseNetwork(
-            [dim + cond_dim, *encoder, 2 * latent_dim],
+            [dim + (cond_dim if encoder_condition else 0), *encoder, 2 * latent_dim + num_features],
             activation,
             use_bias=use_bias,
             key=key_encoder,
         )
-        self.decoder = DenseNetwork(
-            [latent_dim + cond_dim, *decoder, outputs],
-            activation,
-            use_bias=use_bias,
-            key=key_decoder,
-        )
+        if decoder_kind == "linear":
+            self.decoder = LinearDecoder(
+                dim,
+                latent_dim,
+                cond_dim,
+                use_bias=use_bias,
+                has_zeros=has_zeros,
+                is_reached=is_reached,
+                key=key_decoder,
+            )
+        else:
+            self.decoder = DenseNetwork(
+                [latent_dim + cond_dim, *decoder, 2 * dim if has_zeros else dim],
+                activation,
+                use_bias=use_bias,
+                key=key_decoder,
+            )
         self.prior = StandardNormal((latent_dim,)) if prior is None else prior
+        self.head = head
+        self.posterior = posterior
         self.likelihood = likelihood
+        self.encoder_condition = encoder_condition
         self.fixed_sd = None
         self.log_spread = None
         if likelihood in COUNTS:
@@ -95,12 +130,18 @@ class LatentModel(eqx.Module):
             else:
                 self.fixed_sd = float(decoder_sd)
 
-    def encode(self, x: Float[Array, " dim"], condition: Float[Array, " cond"] | None) -> Normal:
-        """q(z | x, c)."""
+    def encode(
+        self, x: Float[Array, " dim"], condition: Float[Array, " cond"] | None
+    ) -> Normal | FlowPosterior:
+        """q(z | x, c), or q(z | x)."""
         # Counts span decades, of which the network sees the logarithm.
         seen = jnp.log1p(x) if self.likelihood in COUNTS else x
-        loc, log_scale = jnp.split(self.encoder(_joined(seen, condition)), 2)
+        out = self.encoder(_joined(seen, condition if self.encoder_condition else None))
+        (latent_dim,) = self.prior.shape
+        loc, log_scale, features = jnp.split(out, [latent_dim, 2 * latent_dim])
         log_scale = jnp.clip(log_scale, -_LARGEST_LOG, _LARGEST_LOG)
+        if self.posterior is not None:
+            return FlowPosterior(loc, log_scale, features, self.posterior)
         template = Normal(loc, 1.0)
         return eqx.tree_at(lambda normal: normal.log_scale, template, log_scale)
 
@@ -133,20 +174,45 @@ class LatentModel(eqx.Module):
         """E[x | z, c]."""
         return self.decode(z, condition).mean
 
+    def label_loss(
+        self,
+        x: Float[Array, " dim"],
+        condition: Float[Array, " cond"] | None,
+        label: Shaped[Array, ""],
+        key: Key,
+    ) -> Scalar:
+        """-log p(label | z) at a draw of z."""
+        return -self._told().log_prob(label, self.encode(x, condition).sample(key))
+
+    def expected_label(self, z: Float[Array, " latent"]) -> Float[Array, " label"]:
+        """The probabilities of classes, or the mean of a number."""
+        return self._told().expected(z)
+
+    def _told(self) -> ClassHead | NumberHead:
+        if self.head is None:
+            raise CapabilityError("This model was built without labels.", "Build it with a `head`.")
+        return self.head
+
+    def absolute_weights(self) -> Scalar:
+        """Sum of the absolute weights of a linear decoder on latent numbers; of a network 0."""
+        return (
+            self.decoder.absolute_sum if isinstance(self.decoder, LinearDecoder) else jnp.zeros(())
+        )
+
     def reconstruction_and_kl(
         self, x: Float[Array, " dim"], condition: Float[Array, " cond"] | None, key: Key
     ) -> tuple[Scalar, Float[Array, " latent"]]:
         """-log p(x | z, c) at a draw of z, and the divergence of the posterior from the prior.
 
-        Each latent number by itself and exactly for a standard normal prior; of a flow the whole,
-        estimated at the same draw, spread evenly.
+        Each latent number by itself and exactly of a normal from the standard normal; where
+        either is a flow the whole, estimated at the same draw, spread evenly.
         """
         posterior = self.encode(x, condition)
-        z = posterior.sample(key)
+        z, log_prob = posterior.sample_and_log_prob(key)
         reconstruction = -self.decode(z, condition).log_prob(x)
-        if isinstance(self.prior, StandardNormal):
+        if isinstance(posterior, Normal) and isinstance(self.prior, StandardNormal):
             return reconstruction, normal_kl(posterior, self.prior)
-        kl = posterior.log_prob(z) - self.prior.log_prob(z)
+        kl = log_prob - self.prior.log_prob(z)
         return reconstruction, jnp.full(z.shape, kl / z.size)
 
     def log_weights(
@@ -160,9 +226,9 @@ class LatentModel(eqx.Module):
         posterior = self.encode(x, condition)
 
         def one(key: Key) -> Scalar:
-            z = posterior.sample(key)
+            z, log_prob = posterior.sample_and_log_prob(key)
             joint = self.decode(z, condition).log_prob(x) + self.prior.log_prob(z)
-            return joint - posterior.log_prob(z)
+            return joint - log_prob
 
         return jax.vmap(one)(jr.split(key, num_samples))
 

@@ -8,16 +8,18 @@ from jaxtyping import Float
 from retrodict.errors import ConfigurationError, OutOfBoundsError
 from retrodict.variational.latent_model import COUNTS, LIKELIHOODS
 
+DECODER_KINDS = ("network", "linear")
+
 if TYPE_CHECKING:
     from retrodict.variational.variational_autoencoder import VariationalAutoencoder
 
 
 def check_settings(estimator: "VariationalAutoencoder", dim: int) -> None:
     """Raises a `ConfigurationError` for settings that make no model of that many columns."""
-    if not 1 <= estimator.latent_dim <= dim:
+    if not 1 <= estimator._n_features_out <= dim:
         raise ConfigurationError(
             f"`latent_dim` lies between 1 and the number of columns, {dim}; got "
-            f"{estimator.latent_dim}.",
+            f"{estimator._n_features_out}.",
             "More latent numbers than columns have nothing to explain.",
         )
     if estimator.likelihood not in LIKELIHOODS:
@@ -37,11 +39,42 @@ def check_settings(estimator: "VariationalAutoencoder", dim: int) -> None:
             f"`decoder_sd` is a positive number, 'learned' or 'per-feature'; got {sd!r}.",
             'Use "learned".',
         )
-    for name in ("beta", "free_bits", "warmup_fraction"):
+    _check_decoder(estimator)
+    for name in ("beta", "free_bits", "warmup_fraction", "sparsity", "supervised_weight"):
         if not getattr(estimator, name) >= 0:
             raise ConfigurationError(
                 f"`{name}` is at least 0; got {getattr(estimator, name)!r}.", "Leave it out."
             )
+
+
+def _check_decoder(estimator: "VariationalAutoencoder") -> None:
+    if estimator.decoder_kind not in DECODER_KINDS:
+        raise ConfigurationError(
+            f"Unknown decoder_kind {estimator.decoder_kind!r}.",
+            f"Use one of {', '.join(DECODER_KINDS)}.",
+        )
+    is_linear = estimator.decoder_kind == "linear"
+    for name, is_asked in (
+        ("sparsity", estimator.sparsity > 0),
+        ("feature_sets", estimator.feature_sets is not None),
+    ):
+        if is_asked and not is_linear:
+            raise ConfigurationError(
+                f"`{name}` is of a linear decoder; got decoder_kind={estimator.decoder_kind!r}.",
+                'Use decoder_kind="linear".',
+            )
+    if is_linear and estimator.decoder:
+        raise ConfigurationError(
+            f"A linear decoder has no hidden layers; got decoder={list(estimator.decoder)}.",
+            'Leave `decoder` out, or use decoder_kind="network".',
+        )
+    sets = estimator.feature_sets
+    if sets is not None and estimator.latent_dim not in (None, len(sets)):
+        raise ConfigurationError(
+            f"There is one latent number per feature set, {len(sets)}; got "
+            f"latent_dim={estimator.latent_dim}.",
+            "Leave `latent_dim` out.",
+        )
 
 
 def check_support(values: Float[np.ndarray, "rows dim"], likelihood: str) -> None:

@@ -1,5 +1,6 @@
 """A trained network of one table as plain values and arrays, and back."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
@@ -26,8 +27,7 @@ def to_state(
     names = getattr(estimator, "feature_names_in_", None)
     state = {
         "hyperparameters": {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in estimator.get_params(deep=False).items()
+            name: _plain(value) for name, value in estimator.get_params(deep=False).items()
         },
         # JSON has no tuples; what was one comes back as one.
         "tuples": [
@@ -42,8 +42,18 @@ def to_state(
         .to_dict("list"),
         "outcome": estimator.outcome_.value,
         "num_rows": estimator.num_rows_,
+        "parts": {
+            name: None if getattr(estimator, name) is None else getattr(estimator, name).to_state()
+            for name in estimator._learned_parts
+        },
     }
     return state, arrays
+
+
+def _plain(setting: Any) -> Any:
+    if isinstance(setting, Mapping):
+        return {name: _plain(value) for name, value in setting.items()}
+    return list(setting) if isinstance(setting, tuple | np.ndarray | pd.Index) else setting
 
 
 def from_state(
@@ -64,6 +74,9 @@ def from_state(
     estimator._scale = Scale(arrays["scale.centre"], arrays["scale.width"])
     for name in estimator._learned_arrays:
         setattr(estimator, name, arrays[name])
+    for name, part in estimator._learned_parts.items():
+        described = state.get("parts", {}).get(name)
+        setattr(estimator, name, None if described is None else part.from_state(described))
     skeleton = estimator._built(estimator.n_features_in_, jax.random.key(0))
     leaves, treedef = jax.tree.flatten(eqx.filter(skeleton, eqx.is_array))
     loaded = [jnp.asarray(arrays[f"network.{i}"]) for i in range(len(leaves))]

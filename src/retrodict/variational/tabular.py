@@ -73,8 +73,10 @@ class AbstractTabularNetwork(BaseEstimator, abc.ABC):
     _fewest_rows: ClassVar[int] = 2
     # Names of attributes that a bundle keeps, besides the network and the scale.
     _learned_arrays: ClassVar[tuple[str, ...]] = ()
+    # Others, or None, by their class, which has `to_state` and `from_state`.
+    _learned_parts: ClassVar[dict[str, Any]] = {}
 
-    latent_dim: int
+    latent_dim: Any
     validation_fraction: float
     max_epochs: int | None
     batch_size: int | None
@@ -107,9 +109,10 @@ class AbstractTabularNetwork(BaseEstimator, abc.ABC):
         """Z as numbers, with as many columns as `transform` gives."""
         self._require_fitted()
         values = as_matrix(Z, "Z").values
-        if values.shape[1] != self.latent_dim:
+        if values.shape[1] != self._n_features_out:
             raise ShapeError(
-                f"`Z` has {values.shape[1]} columns; there are {self.latent_dim} latent numbers.",
+                f"`Z` has {values.shape[1]} columns; there are {self._n_features_out} latent "
+                "numbers.",
                 "Give what `transform` gives.",
             )
         return values
@@ -148,13 +151,14 @@ class AbstractTabularNetwork(BaseEstimator, abc.ABC):
         held_out: PyTree,
         *,
         key: Key,
+        config: TrainingConfig | None = None,
         validation_loss: Loss | None = None,
         metrics: Mapping[str, Loss] | None = None,
         progress: Progress | None = None,
         checkpoint: Path | None = None,
     ) -> TrainingResult:
-        num_rows = len(jax.tree.leaves(rows)[0])
-        config = self._config(num_rows)
+        if config is None:
+            config = self._config(len(jax.tree.leaves(rows)[0]))
         return train(
             model,
             loss,

@@ -1,36 +1,41 @@
 """An autoencoder that is a probability distribution."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Bool as NpBool, Float as NpFloat
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from jaxtyping import Bool as NpBool
+from sklearn.base import ClassNamePrefixFeaturesOutMixin
 
-from retrodict.errors import ConfigurationError, ShapeError
-from retrodict.flows import AbstractArchitecture, get_architecture
+from retrodict.flows import get_architecture
 from retrodict.objectives import VariationalLoss, kl_loss, reconstruction_loss
+from retrodict.objectives.variational import GuidedVariationalLoss, supervised_loss
 from retrodict.training import Progress
 from retrodict.typing import Key
 from retrodict.variational import programs
+from retrodict.variational.condition import Condition
+from retrodict.variational.feature_sets import membership
+from retrodict.variational.label_encoding import LabelEncoding
+from retrodict.variational.latent_density import AbstractLatentDensity
 from retrodict.variational.latent_model import LatentModel
+from retrodict.variational.linear_decoder import LinearDecoder
 from retrodict.variational.scale import Scale
 from retrodict.variational.settings import check_settings, check_support
-from retrodict.variational.tabular import AbstractTabularNetwork, dense, like
 
 if TYPE_CHECKING:
     import pandas  # noqa: ICN001 (beartype resolves the full name at run time)
 
 # Burda et al. 2015, arXiv:1509.00519, section 5.2.
 _ACTIVE_VARIANCE = 0.01
+_ACTIVE_WEIGHT = 0.02
+_LATENT_DIM = 2
+# What a flow as posterior is told about a row, at least.
+_FEWEST_FEATURES = 16
 
 
-class VariationalAutoencoder(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, AbstractTabularNetwork
-):
+class VariationalAutoencoder(AbstractLatentDensity):
     """A density over rows, with few latent numbers that explain them.
 
         log p(x) >= E_q log p(x | z) - KL(q(z | x) || p(z)),    z ~ N(0, I)
@@ -44,10 +49,19 @@ class VariationalAutoencoder(
     DataFrame in gives a DataFrame out.
 
     Args:
-        latent_dim: number of latent numbers, at most that of columns.
+        latent_dim: number of latent numbers, at most that of columns; 2 by default, or that of
+            `feature_sets`.
         encoder: widths of the hidden layers between x and the latent numbers.
         decoder: likewise between the latent numbers and x; those of the encoder backwards by
             default.
+        decoder_kind: "network", or "linear" for one without hidden layers, whose weights are
+            `loadings_`; of counts it gives the logarithms of the means (Svensson et al. 2020,
+            doi:10.1093/bioinformatics/btaa169).
+        sparsity: nats per row that a weight of 1 of the linear decoder costs, in scaled units,
+            so that fewer are used (see `active_loadings_`).
+        feature_sets: names of columns by the name of their set, e.g. the genes of a pathway.
+            Latent number k of a linear decoder then reaches the columns of set k alone, and is
+            called like it (Seninge et al. 2021, doi:10.1038/s41467-021-26017-0).
         activation: of hidden layers, one of `networks.ACTIVATIONS`.
         use_bias: whether layers add a bias.
         likelihood: of x given z: "gaussian"; "bernoulli" for values in [0, 1]; for counts
@@ -56,6 +70,15 @@ class VariationalAutoencoder(
             columns) or "per-feature".
         prior: "standard", N(0, I), or the name of a flow, e.g. "real-nvp", that is trained with
             the rest.
+        posterior: "normal", or the name of a flow given what the encoder finds in a row, e.g.
+            "iaf" or "spline-coupling", for posteriors with several modes or bends; `transform` then
+            gives the mean of 200 draws.
+        encoder_condition: whether the encoder sees the condition given to `fit`; if not, latent
+            numbers can be found without knowing it. The decoder sees it in any case.
+        supervised_weight: of -log p(y | z), in nats per row, of a linear map from the latent
+            numbers to y, that is trained with the rest: they then tell y (`predict`). At 0, y is
+            not used. Floats are numbers to be predicted; whole numbers, texts, booleans and
+            categories are classes.
         beta, warmup_fraction, free_bits: see `objectives.VariationalLoss`.
         scaling: of the columns: "standardise", "centre" or "none"; by default "standardise" for
             the Gaussian likelihood. Others take x as it is.
@@ -71,25 +94,41 @@ class VariationalAutoencoder(
         n_features_in_, feature_names_in_: columns of X, and their names where there are any.
         active_units_: which latent numbers tell anything about x: those whose posterior mean has
             a variance above .01 over the held-out rows.
-        history_: one row per epoch; `reconstruction_loss` and `kl_loss` in nats per held-out row.
+        loadings_: of a linear decoder: what each latent number adds to each column, in units of
+            X (of log X for counts, of logits for "bernoulli") per unit of z: a DataFrame.
+        active_loadings_: which of them count as not zero: those above .02 in scaled units. By
+            gradient steps on absolute values none ends at zero exactly.
+        classes_: of y, in the order of `predict_proba`, where it has classes.
+        history_: one row per epoch; `reconstruction_loss`, `kl_loss` and, where y is told,
+            `supervised_loss` in nats per held-out row.
         outcome_: how training ended.
         num_rows_: training and validation rows.
     """
 
     _learned_arrays: ClassVar[tuple[str, ...]] = ("active_units_",)
+    _learned_parts: ClassVar[dict[str, Any]] = {
+        "_condition": Condition,
+        "_label_encoding": LabelEncoding,
+    }
     active_units_: NpBool[np.ndarray, " latent"]
 
     def __init__(
         self,
-        latent_dim: int = 2,
+        latent_dim: int | None = None,
         *,
         encoder: Sequence[int] = (128, 64),
         decoder: Sequence[int] | None = None,
+        decoder_kind: str = "network",
+        sparsity: float = 0.0,
+        feature_sets: Mapping[str, Sequence[str]] | None = None,
         activation: str = "relu",
         use_bias: bool = True,
         likelihood: str = "gaussian",
         decoder_sd: float | str = "learned",
         prior: str = "standard",
+        posterior: str = "normal",
+        encoder_condition: bool = True,
+        supervised_weight: float = 0.0,
         beta: float = 1.0,
         warmup_fraction: float = 0.0,
         free_bits: float = 0.0,
@@ -105,11 +144,17 @@ class VariationalAutoencoder(
         self.latent_dim = latent_dim
         self.encoder = encoder
         self.decoder = decoder
+        self.decoder_kind = decoder_kind
+        self.sparsity = sparsity
+        self.feature_sets = feature_sets
         self.activation = activation
         self.use_bias = use_bias
         self.likelihood = likelihood
         self.decoder_sd = decoder_sd
         self.prior = prior
+        self.posterior = posterior
+        self.encoder_condition = encoder_condition
+        self.supervised_weight = supervised_weight
         self.beta = beta
         self.warmup_fraction = warmup_fraction
         self.free_bits = free_bits
@@ -127,6 +172,7 @@ class VariationalAutoencoder(
         X: Any,
         y: Any = None,
         *,
+        condition: Any = None,
         progress: Progress | None = None,
         checkpoint: Path | None = None,
     ) -> "VariationalAutoencoder":
@@ -134,30 +180,46 @@ class VariationalAutoencoder(
 
         Args:
             X: (rows, columns): array or DataFrame, whose names are kept.
-            y: not used; there for pipelines.
+            y: labels of the rows, where `supervised_weight` is above 0; else not used.
+            condition: what each row is to be explained given (Sohn et al. 2015): a table with
+                one row per row of X, or one column. Numeric columns are standardised; texts,
+                booleans and categories become one indicator per category.
             progress: is told how training goes, with `reconstruction_loss` and `kl_loss`.
             checkpoint: file from which a killed fit of the same data goes on, bit for bit.
 
         Raises:
-            DataError: NaN, text, too few rows, values that the likelihood cannot produce.
+            DataError: NaN, text, too few rows, values that the likelihood cannot produce, a
+                condition with missing or constant columns, or another number of rows; labels
+                that are missing, or all the same.
             ConfigurationError: settings that make no network for these columns.
             TrainingError: the loss stayed non-finite.
         """
-        del y
         values = self._checked(X, reset=True)
         check_settings(self, values.shape[1])
         check_support(values, self.likelihood)
+        known = None if condition is None else Condition.fit(condition, X)
+        c = None if known is None else known.of_rows(condition, X)
+        encoding, labels = None, None
+        if self.supervised_weight > 0:
+            encoding, labels = LabelEncoding.fit(y, len(values))
         held_out, used = self._split(len(values))
         self._scale = Scale.fit(values[used], self._scaling)
+        self._condition, self._label_encoding = known, encoding
         u = self._scale.forward(values)
+
+        def rows(of: np.ndarray) -> tuple[Any, ...]:
+            unlabelled = (u[of], None if c is None else c[of])
+            return unlabelled if labels is None else (*unlabelled, labels[of])
+
         key_build, key_train = jr.split(jr.key(self.random_state))
         result = self._trained(
             self._built(values.shape[1], key_build),
-            VariationalLoss(self.beta, self.warmup_fraction, self.free_bits),
-            (u[used], None),
-            (u[held_out], None),
+            self._loss,
+            rows(used),
+            rows(held_out),
             key=key_train,
-            metrics={"reconstruction_loss": reconstruction_loss, "kl_loss": kl_loss},
+            metrics={"reconstruction_loss": reconstruction_loss, "kl_loss": kl_loss}
+            | ({} if labels is None else {"supervised_loss": supervised_loss}),
             progress=progress,
             checkpoint=checkpoint,
         )
@@ -165,167 +227,59 @@ class VariationalAutoencoder(
         self.history_ = result.to_frame()
         self.outcome_ = result.outcome
         self.num_rows_ = len(values)
-        means, _ = self._posterior(u[held_out] if len(held_out) > 1 else u)
+        judged = held_out if len(held_out) > 1 else slice(None)
+        means = programs.encoded(self._model, u[judged], None if c is None else c[judged])
         self.active_units_ = means.var(axis=0) > _ACTIVE_VARIANCE
         return self
 
-    def transform(self, X: Any) -> "NpFloat[np.ndarray, 'rows latent'] | pandas.DataFrame":
-        """Posterior means of the latent numbers of each row.
+    @property
+    def loadings_(self) -> "pandas.DataFrame":
+        """What each latent number adds to each column."""
+        weights = self._weights()
+        return weights.mul(self._scale.width, axis=0)
 
-        Raises:
-            NotFittedError: before `fit`.
-            DataError: other columns than in `fit`, NaN, values that the likelihood cannot produce.
-        """
-        means, _ = self._posterior(self._scaled(X))
-        return like(X, means, list(self.get_feature_names_out()))
+    @property
+    def active_loadings_(self) -> "pandas.DataFrame":
+        """Which loadings count as not zero."""
+        return self._weights().abs() > _ACTIVE_WEIGHT
 
-    def inverse_transform(self, Z: Any) -> "NpFloat[np.ndarray, 'rows dim'] | pandas.DataFrame":
-        """The mean row that latent numbers stand for, in the units of X.
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Names of the latent numbers: those of their feature sets, where there are any."""
+        if self.feature_sets is None:
+            return ClassNamePrefixFeaturesOutMixin.get_feature_names_out(self, input_features)
+        self._require_fitted()
+        return np.array(list(self.feature_sets), dtype=object)
 
-        Raises:
-            NotFittedError: before `fit`.
-            ShapeError: another number of columns than latent numbers.
-        """
-        z = self._latent_numbers(Z)
-        u = np.asarray(programs.means(self._model, jnp.asarray(z, jnp.float32)))
-        return like(Z, self._scale.inverse(u), self._feature_names)
-
-    def reconstruct(self, X: Any) -> "NpFloat[np.ndarray, 'rows dim'] | pandas.DataFrame":
-        """The mean row given the posterior mean of the latent numbers of each row.
-
-        Raises:
-            NotFittedError, DataError: as in `transform`.
-        """
-        means, _ = self._posterior(self._scaled(X))
-        u = np.asarray(programs.means(self._model, jnp.asarray(means, jnp.float32)))
-        return like(X, self._scale.inverse(u), self._feature_names)
-
-    def sample(
-        self, num_draws: int, *, random_state: int | None = None
-    ) -> "NpFloat[np.ndarray, 'rows dim'] | pandas.DataFrame":
-        """New rows: z from the prior, x from the decoder, its noise included.
-
-        Args:
-            num_draws: how many.
-            random_state: seed; that of the estimator by default.
-
-        Returns:
-            An array, or a DataFrame where X had names.
-
-        Raises:
-            NotFittedError: before `fit`.
-        """
+    def _weights(self) -> "pandas.DataFrame":
+        """Of the linear decoder, in scaled units."""
         import pandas as pd
 
         self._require_fitted()
-        seed = self.random_state if random_state is None else random_state
-        u = np.asarray(programs.draws(self._model, jr.key(seed), num_draws))
-        values = self._scale.inverse(u)
-        if hasattr(self, "feature_names_in_"):
-            return pd.DataFrame(values, columns=self._feature_names)
-        return values
-
-    def score_samples(
-        self, X: Any, *, num_samples: int = 100, return_std: bool = False
-    ) -> (
-        NpFloat[np.ndarray, " rows"]
-        | tuple[NpFloat[np.ndarray, " rows"], NpFloat[np.ndarray, " rows"]]
-    ):
-        """log p(x) of each row in nats, in the units of X: high is normal.
-
-        The importance-weighted bound log mean_s p(x | z_s) p(z_s) / q(z_s | x) (Burda et al.
-        2015, arXiv:1509.00519): below log p(x) in expectation, and nearer with more samples.
-
-        Args:
-            X: rows.
-            num_samples: draws of z for each.
-            return_std: whether to return the standard error of each value as well, from the
-                spread of its weights. Where it exceeds about .5, use more samples.
-
-        Raises:
-            NotFittedError, DataError: as in `transform`.
-            ConfigurationError: fewer than 2 samples.
-        """
-        if num_samples < 2:
-            raise ConfigurationError(
-                f"A standard error takes at least 2 samples; got num_samples={num_samples}.",
-                "Use 100.",
+        decoder = self._model.decoder
+        if not isinstance(decoder, LinearDecoder):
+            # Python's own error, so that `hasattr` says that there are none.
+            raise AttributeError(
+                f"Only a linear decoder has loadings; this one is a {self.decoder_kind}. "
+                'Use decoder_kind="linear".'
             )
-        key = jr.key(self.random_state)
-        bound, errors = programs.marginal_bound(self._model, self._scaled(X), key, num_samples)
-        bound = bound + self._log_det
-        return (bound, errors) if return_std else bound
-
-    def score(self, X: Any, y: Any = None) -> float:
-        """Mean of `score_samples` over the rows.
-
-        Raises:
-            NotFittedError, DataError: as in `transform`.
-        """
-        del y
-        return float(np.mean(self.score_samples(X)))
-
-    def impute(self, X: Any, *, num_steps: int = 200, return_std: bool = False) -> Any:
-        """Rows with their missing entries (NaN) filled in by their mean given the others.
-
-        By Markov chains on latent numbers and missing entries together (Mattei and Frellsen
-        2018, arXiv:1802.04826), which a poor encoder slows down but does not mislead.
-
-        Args:
-            X: rows; what is missing is NaN.
-            num_steps: of each chain, of which the second half counts.
-            return_std: whether to return the standard deviation of each entry as well; zero
-                where nothing is missing.
-
-        Raises:
-            NotFittedError, DataError: as in `transform`.
-            ConfigurationError: fewer than 2 steps.
-        """
-        self._require_fitted()
-        if num_steps < 2:
-            raise ConfigurationError(
-                f"A chain has at least 2 steps; got num_steps={num_steps}.", "Use 200."
-            )
-        given = np.array(dense(X), float)
-        is_missing = np.isnan(given)
-        # Any value that the likelihood allows: the chain starts from a typical one.
-        filled = self._scale.inverse(np.zeros((1, self.n_features_in_)))
-        u = self._scaled(like(X, np.where(is_missing, filled, given), self._feature_names))
-        key = jr.key(self.random_state)
-        means, sds = programs.imputed(
-            self._model, jnp.asarray(u), jnp.asarray(is_missing), key, num_steps
+        return pd.DataFrame(
+            np.asarray(decoder.loadings, float),
+            index=self._feature_names,
+            columns=list(self.get_feature_names_out()),
         )
-        values = np.where(is_missing, self._scale.inverse(np.asarray(means)), given)
-        complete = like(X, values, self._feature_names)
-        if not return_std:
-            return complete
-        spread = np.where(is_missing, self._scale.width * np.asarray(sds, float), 0.0)
-        return complete, like(X, spread, self._feature_names)
 
-    def interpolate(
-        self, start: Any, end: Any, num_rows: int = 10
-    ) -> "NpFloat[np.ndarray, 'rows dim'] | pandas.DataFrame":
-        """Rows between two others, along the straight line between their latent numbers.
+    @property
+    def _n_features_out(self) -> int:
+        if self.latent_dim is not None:
+            return self.latent_dim
+        return _LATENT_DIM if self.feature_sets is None else len(self.feature_sets)
 
-        Args:
-            start: a table of one row.
-            end: another.
-            num_rows: of the answer, both ends included.
-
-        Raises:
-            NotFittedError, DataError: as in `transform`.
-            ShapeError: not one row each.
-        """
-        ends = [self._posterior(self._scaled(row))[0] for row in (start, end)]
-        if any(len(end) != 1 for end in ends):
-            raise ShapeError(
-                f"Interpolation is between two rows; got {len(ends[0])} and {len(ends[1])}.",
-                "Give e.g. `X[:1]` and `X[1:2]`.",
-            )
-        share = np.linspace(0, 1, num_rows)[:, None]
-        z = (1 - share) * ends[0] + share * ends[1]
-        u = np.asarray(programs.means(self._model, jnp.asarray(z, jnp.float32)))
-        return like(start, self._scale.inverse(u), self._feature_names, index=range(num_rows))
+    @property
+    def _loss(self) -> VariationalLoss | GuidedVariationalLoss:
+        bound = VariationalLoss(self.beta, self.warmup_fraction, self.free_bits)
+        if not self.sparsity and not self.supervised_weight:
+            return bound
+        return GuidedVariationalLoss(bound, self.sparsity, self.supervised_weight)
 
     @property
     def _scaling(self) -> str:
@@ -333,43 +287,34 @@ class VariationalAutoencoder(
             return self.scaling
         return "standardise" if self.likelihood == "gaussian" else "none"
 
-    @property
-    def _log_det(self) -> float:
-        """Of the scaling: densities are per unit of X."""
-        width = self._scale.width
-        return 0.0 if self.likelihood != "gaussian" else -float(np.log(width[width > 0]).sum())
-
-    def _scaled(self, X: Any) -> NpFloat[np.ndarray, "rows dim"]:
-        values = self._checked(X, reset=False)
-        check_support(values, self.likelihood)
-        return self._scale.forward(values)
-
-    def _posterior(
-        self, u: NpFloat[np.ndarray, "rows dim"]
-    ) -> tuple[NpFloat[np.ndarray, "rows latent"], NpFloat[np.ndarray, "rows latent"]]:
-        """Means and standard deviations of q(z | x)."""
-        means, sds = programs.encoded(self._model, jnp.asarray(u))
-        return np.asarray(means, float), np.asarray(sds, float)
-
     def _built(self, dim: int, key: Key) -> LatentModel:
         encoder = tuple(self.encoder)
+        latent_dim = self._n_features_out
         key_prior, key_rest = jr.split(key)
+        prior, posterior = None, None
+        if self.prior != "standard":
+            prior = get_architecture(self.prior).build(latent_dim, 0, key=key_prior)
+        if self.posterior != "normal":
+            posterior = get_architecture(self.posterior).build(
+                latent_dim, max(_FEWEST_FEATURES, 2 * latent_dim), key=jr.fold_in(key, 1)
+            )
         return LatentModel(
             dim,
-            self.latent_dim,
-            0,
+            latent_dim,
+            0 if self._condition is None else self._condition.size,
             encoder,
             encoder[::-1] if self.decoder is None else tuple(self.decoder),
             activation=self.activation,
             use_bias=self.use_bias,
             likelihood=self.likelihood,
             decoder_sd=self.decoder_sd,
-            prior=None
-            if self._flow is None
-            else self._flow.build(self.latent_dim, 0, key=key_prior),
+            prior=prior,
+            posterior=posterior,
+            encoder_condition=self.encoder_condition,
+            decoder_kind=self.decoder_kind,
+            is_reached=None
+            if self.feature_sets is None
+            else membership(self.feature_sets, self._feature_names),
+            head=None if self._label_encoding is None else self._label_encoding.head(latent_dim),
             key=key_rest,
         )
-
-    @property
-    def _flow(self) -> AbstractArchitecture | None:
-        return None if self.prior == "standard" else get_architecture(self.prior)
