@@ -49,6 +49,10 @@ class GuidedModel(VariationalModel, Protocol):
         ...
 
 
+def _as_scalar(value: float | Scalar) -> Scalar:
+    return jnp.asarray(value, float)
+
+
 class VariationalLoss(AbstractScheduledLoss):
     """Mean over rows of -log p(x | z) + beta_t sum_j max(KL_j, free_bits), in nats.
 
@@ -65,12 +69,13 @@ class VariationalLoss(AbstractScheduledLoss):
         free_bits: nats per latent number that are free.
     """
 
-    beta: float = eqx.field(default=1.0, static=True)
+    # An array, so that another weight needs no other compiled program.
+    beta: Scalar = eqx.field(default=1.0, converter=_as_scalar)
     warmup_fraction: float = eqx.field(default=0.0, static=True)
     free_bits: float = eqx.field(default=0.0, static=True)
 
     def __call__(self, model: VariationalModel, batch: Batch, key: Key) -> Scalar:
-        return self._weighed(model, batch, key, jnp.asarray(self.beta, float))
+        return self._weighed(model, batch, key, self.beta)
 
     def at(self, progress: Scalar) -> "_Weighed":
         share = jnp.ones((), float)
