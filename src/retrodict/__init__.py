@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         distributions as distributions,
         dynamics as dynamics,
         errors as errors,
+        expression as expression,
         flows as flows,
         judgement as judgement,
         networks as networks,
@@ -77,6 +78,13 @@ if TYPE_CHECKING:
         TrainingError as TrainingError,
         UnreliableChainsWarning as UnreliableChainsWarning,
     )
+    from retrodict.expression import (
+        ExpressionTable as ExpressionTable,
+        LogTransform as LogTransform,
+        VariableGenes as VariableGenes,
+        read_expression as read_expression,
+        select_variable_genes as select_variable_genes,
+    )
     from retrodict.judgement import Verdict as Verdict, verdict as verdict
     from retrodict.problems import (
         GaussianMixtureInverse as GaussianMixtureInverse,
@@ -102,7 +110,10 @@ if TYPE_CHECKING:
     from retrodict.variables import Variable as Variable
     from retrodict.variational import (
         Autoencoder as Autoencoder,
+        BayesianClassifier as BayesianClassifier,
+        BayesianRegressor as BayesianRegressor,
         VariationalAutoencoder as VariationalAutoencoder,
+        compare_with_pca as compare_with_pca,
     )
 
 __version__ = "0.1.0"
@@ -149,6 +160,13 @@ _NAMES_OF = {
         "TrainingError",
         "UnreliableChainsWarning",
     ),
+    "expression": (
+        "ExpressionTable",
+        "LogTransform",
+        "VariableGenes",
+        "read_expression",
+        "select_variable_genes",
+    ),
     "judgement": ("Verdict", "verdict"),
     "problems": (
         "GaussianMixtureInverse",
@@ -172,7 +190,13 @@ _NAMES_OF = {
     ),
     "tables": ("read_table", "write_table"),
     "variables": ("Variable",),
-    "variational": ("Autoencoder", "VariationalAutoencoder"),
+    "variational": (
+        "Autoencoder",
+        "BayesianClassifier",
+        "BayesianRegressor",
+        "VariationalAutoencoder",
+        "compare_with_pca",
+    ),
 }
 _LAYERS = (
     "bijections",
@@ -185,6 +209,7 @@ _LAYERS = (
     "distributions",
     "dynamics",
     "errors",
+    "expression",
     "flows",
     "judgement",
     "networks",

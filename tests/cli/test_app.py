@@ -14,7 +14,7 @@ from retrodict import __version__, cli
 from retrodict.cli import app as application
 from retrodict.errors import OutsideTrainingRangeWarning
 
-COMMANDS = ("problems", "run", "fit", "sample", "check", "report", "compare", "curve")
+COMMANDS = ("problems", "run", "fit", "embed", "sample", "check", "report", "compare", "curve")
 
 
 def fail_with(monkeypatch, error):

@@ -24,6 +24,7 @@ from retrodict.diagnostics import (
 )
 from retrodict.dynamics import LogisticMap
 from retrodict.errors import NonFiniteError, ShapeError
+from retrodict.variational import FeatureInfluence
 
 
 def history():
@@ -71,6 +72,11 @@ PICTURES = {
     "posterior_multiples": lambda d, t, v: plots.posterior_multiples(
         {"one": d[0], "other": d[1]}, v, reference=d[0]
     ),
+    "feature_influence": lambda d, t, v: plots.feature_influence(
+        FeatureInfluence(d[0, :3], np.ones((3, len(v))), tuple(x.name for x in v)), unit="kg"
+    ),
+    "latent_map": lambda d, t, v: plots.latent_map(t[:, [0, -1]], ["liver", "skin"] * 30),
+    "latent_use": lambda d, t, v: plots.latent_use(d[0, 0] ** 2),
     "learning_curve": lambda d, t, v: plots.learning_curve(
         [500, 1000, 2000],
         [0.08, 0.05, 0.04],
@@ -80,6 +86,9 @@ PICTURES = {
         projected=9000,
     ),
     "trade_off": lambda d, t, v: plots.trade_off([1, 20, 30], [0.1, -1e-5, 0.101], ["a", "b", "c"]),
+    "reconstruction": lambda d, t, v: plots.reconstruction(
+        t, t + 0.1, {"network": t[0], "PCA": t[1]}, unit="kg"
+    ),
     "resimulation": lambda d, t, v: plots.resimulation(d, t, v),
     "sensitivity": lambda d, t, v: plots.sensitivity(sensitivity(d[:, :20], t)),
     "marginals": lambda d, t, v: plots.marginals(d[0], v, truth=t[0], reference=d[1]),

@@ -4,12 +4,16 @@ from retrodict.plots.calibration import calibration_curve, ecdf_difference, rank
 from retrodict.plots.cobweb import cobweb
 from retrodict.plots.coverage import coverage_curve
 from retrodict.plots.export import to_png, to_svg
+from retrodict.plots.feature_influence import feature_influence
+from retrodict.plots.latent_map import latent_map
+from retrodict.plots.latent_use import latent_use
 from retrodict.plots.learning_curve import learning_curve
 from retrodict.plots.marginals import marginals
 from retrodict.plots.misspecification import misspecification
 from retrodict.plots.modes import modes
 from retrodict.plots.pairs import pairs
 from retrodict.plots.predictive_check import predictive_check
+from retrodict.plots.reconstruction import reconstruction
 from retrodict.plots.recovery import recovery
 from retrodict.plots.resimulation import resimulation
 from retrodict.plots.sensitivity import sensitivity
@@ -25,6 +29,9 @@ __all__ = [
     "cobweb",
     "coverage_curve",
     "ecdf_difference",
+    "feature_influence",
+    "latent_map",
+    "latent_use",
     "learning_curve",
     "marginals",
     "misspecification",
@@ -33,6 +40,7 @@ __all__ = [
     "posterior_multiples",
     "predictive_check",
     "rank_histogram",
+    "reconstruction",
     "recovery",
     "resimulation",
     "sensitivity",
