@@ -1,5 +1,6 @@
 """Whatever a user brings, as one checked float64 matrix with names."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -125,7 +126,7 @@ def _names_of_frame(frame: "pandas.DataFrame", role: str) -> tuple[str, ...] | N
             f"Some column names of `{role}` are texts and some are not: {listed(names)}.",
             "Make all of them texts: `frame.columns = frame.columns.astype(str)`.",
         )
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, times in Counter(names).items() if times > 1)
     if twice:
         raise DataError(
             f"Column names of `{role}` must be distinct; these occur more than once: "
