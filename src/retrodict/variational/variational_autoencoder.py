@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from jaxtyping import Bool as NpBool
@@ -276,7 +277,8 @@ class VariationalAutoencoder(AbstractLatentDensity):
 
     @property
     def _loss(self) -> VariationalLoss | GuidedVariationalLoss:
-        bound = VariationalLoss(self.beta, self.warmup_fraction, self.free_bits)
+        beta = jnp.asarray(self.beta, float)
+        bound = VariationalLoss(beta, self.warmup_fraction, self.free_bits)
         if not self.sparsity and not self.supervised_weight:
             return bound
         return GuidedVariationalLoss(bound, self.sparsity, self.supervised_weight)
