@@ -14,9 +14,12 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
 os.environ.setdefault("MPLBACKEND", "agg")
 # Most programs of a test run once, on few numbers: optimising them takes longer than they do, and
-# the newer emitters of kernels, with a compiler of their own, take half as long again as the older.
+# the newer emitters of kernels, with a compiler of their own, take half as long again as the older,
+# and programs cut into parts for several threads an eighth.
 os.environ.setdefault(
-    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false "
+    "--xla_cpu_parallel_codegen_split_count=1",
 )
 # A shell that starts a job in the background has it ignore Ctrl-C, which tests are about.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
