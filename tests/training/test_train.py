@@ -40,27 +40,20 @@ def test_linear_regression_reaches_least_squares(regression, key):
     assert result.outcome is Outcome.EXHAUSTED
 
 
-def test_the_best_parameters_are_restored(regression, key):
+@pytest.mark.parametrize("keep_last", [False, True])
+def test_the_best_parameters_are_restored_or_where_asked_the_last(regression, key, keep_last):
     # A rate this high makes the held-out loss rise and fall.
-    config = dataclasses.replace(CONFIG, learning_rate=1.0, final_learning_rate_fraction=1.0)
+    config = dataclasses.replace(
+        CONFIG, learning_rate=1.0, final_learning_rate_fraction=1.0, keep_last=keep_last
+    )
     result = fit(regression, key, config)
     losses = [record.validation_loss for record in result.history]
     assert [record.epoch for record in result.history] == list(range(13))
     assert np.argmin(losses) not in (0, 12)
-    assert result.best_epoch == np.argmin(losses)
-    assert result.best_validation_loss == min(losses)
-    assert_allclose(error_of(result.model, regression.validation_data), min(losses), rtol=1e-5)
-
-
-def test_the_parameters_of_the_end_are_returned_where_asked(regression, key):
-    config = dataclasses.replace(
-        CONFIG, learning_rate=1.0, final_learning_rate_fraction=1.0, keep_last=True
-    )
-    result = fit(regression, key, config)
-    losses = [record.validation_loss for record in result.history]
-    assert np.argmin(losses) != 12
-    assert result.best_epoch == 12
-    assert_allclose(error_of(result.model, regression.validation_data), losses[-1], rtol=1e-5)
+    assert result.best_epoch == (12 if keep_last else np.argmin(losses))
+    assert result.best_validation_loss == losses[result.best_epoch]
+    error = error_of(result.model, regression.validation_data)
+    assert_allclose(error, losses[result.best_epoch], rtol=1e-5)
 
 
 def test_the_initial_model_may_be_the_best(regression, key):

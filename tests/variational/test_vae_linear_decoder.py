@@ -190,6 +190,6 @@ def test_decoders_that_cannot_be_are_refused(settings, error, message):
 
 def test_only_a_fitted_one_has_loadings(plain):
     with pytest.raises(NotFittedError):
-        VariationalAutoencoder(decoder_kind="linear").loadings_  # noqa: B018
+        VariationalAutoencoder(decoder_kind="linear").loadings_  # noqa: B018 (reading it raises)
     with pytest.raises(NotFittedError):
-        clone(plain).active_loadings_  # noqa: B018
+        clone(plain).active_loadings_  # noqa: B018 (reading it raises)

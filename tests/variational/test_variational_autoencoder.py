@@ -352,7 +352,7 @@ def test_what_cannot_be_learned_is_refused(settings, spoil, error, message):
 def test_what_cannot_be_answered_is_refused(linear):
     x = pd.DataFrame(rows(3, 0), columns=list("abcde"))
     with pytest.raises(AttributeError, match="Only a linear decoder has loadings"):
-        linear.loadings_  # noqa: B018
+        linear.loadings_  # noqa: B018 (reading it raises)
     with pytest.raises(AttributeError, match="no attribute 'predict'"):
         linear.predict(x)
     assert not hasattr(linear, "loadings_")
