@@ -7,9 +7,13 @@ from types import MappingProxyType
 
 from retrodict.errors import ConfigurationError
 from retrodict.problems.base import AbstractJaxProblem
+from retrodict.problems.gaussian_mixture import GaussianMixture
 from retrodict.problems.gaussian_mixture_inverse import GaussianMixtureInverse
 from retrodict.problems.inverse_kinematics import InverseKinematics
 from retrodict.problems.linear_gaussian import LinearGaussian
+from retrodict.problems.lotka_volterra import LotkaVolterra
+from retrodict.problems.sir import SIR
+from retrodict.problems.slcp import SLCP
 from retrodict.problems.two_moons import TwoMoons
 
 PROBLEMS: Mapping[str, Callable[[], AbstractJaxProblem]] = MappingProxyType(
@@ -17,6 +21,10 @@ PROBLEMS: Mapping[str, Callable[[], AbstractJaxProblem]] = MappingProxyType(
         "inverse-kinematics": InverseKinematics,
         "linear-gaussian": LinearGaussian.gaussian_linear,
         "two-moons": TwoMoons,
+        "gaussian-mixture": GaussianMixture,
+        "slcp": SLCP,
+        "sir": SIR,
+        "lotka-volterra": LotkaVolterra,
         "toy8-all": functools.partial(GaussianMixtureInverse.toy8, "all"),
         "toy8-some": functools.partial(GaussianMixtureInverse.toy8, "some"),
         "toy8-none": functools.partial(GaussianMixtureInverse.toy8, "none"),
