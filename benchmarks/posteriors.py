@@ -4,10 +4,10 @@
     python benchmarks/posteriors.py --solver flow-matching inverse-kinematics
 
 Two moons and linear-Gaussian are judged by C2ST exactly as sbibm defines it, 10,000 draws
-against 10,000: two moons on sbibm's ten reference observations (folder RETRODICT_DATA, by
-default ../shared/data), linear-Gaussian against draws from the exact posterior of the same
-ten observations. Inverse kinematics by unbiased MMD^2 to the exact posterior and by the
-re-simulation distance, over 200 observations from the prior predictive.
+against 10,000: two moons on sbibm's ten reference observations (found in RETRODICT_DATA, or
+fetched), linear-Gaussian against draws from the exact posterior of the same ten observations.
+Inverse kinematics by unbiased MMD^2 to the exact posterior and by the re-simulation distance,
+over 200 observations from the prior predictive.
 Times include compilation.
 """
 
@@ -20,8 +20,8 @@ from pathlib import Path
 
 import jax
 import numpy as np
-import pandas as pd
 
+from retrodict.datasets import sbibm_reference
 from retrodict.diagnostics import (
     c2st,
     calibration_error,
@@ -31,18 +31,14 @@ from retrodict.diagnostics import (
 from retrodict.problems import get_problem
 from retrodict.solvers import SOLVERS, get_solver
 
-DATA = Path(os.environ.get("RETRODICT_DATA", Path(__file__).parents[2] / "shared" / "data"))
-SBIBM = {"two-moons": "two_moons", "linear-gaussian": "gaussian_linear"}
 DEFAULT_BUDGET = {"inverse-kinematics": 100_000}
 
 
 def reference(task):
     """Observations and reference draws of sbibm."""
     for i in range(1, 11):
-        folder = DATA / "sbibm" / SBIBM[task] / f"num_observation_{i}"
-        y = pd.read_csv(folder / "observation.csv").to_numpy()[0]
-        draws = pd.read_csv(folder / "reference_posterior_samples.csv.bz2").to_numpy()
-        yield y, draws
+        published = sbibm_reference(task, i)
+        yield published.observation, published.draws
 
 
 def exact(task, problem, y, draws, seed):

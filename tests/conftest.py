@@ -11,7 +11,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Set before JAX is imported, and in the environment so that subprocesses share the cache.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache" / "jax"))
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
+# All programs: reading even a small one takes less than half of compiling it, and many are compiled
+# again, by the other worker, by a subprocess, or after `_release_compiled_programs`.
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("MPLBACKEND", "agg")
 # Most programs of a test run once, on few numbers: optimising them takes longer than they do, and
 # the newer emitters of kernels, with a compiler of their own, take half as long again as the older,

@@ -13,11 +13,13 @@ from retrodict._cores import use_cpu_cores
 
 if TYPE_CHECKING:
     from retrodict import (
+        bench as bench,
         bijections as bijections,
         budget as budget,
         bundle as bundle,
         cli as cli,
         comparison as comparison,
+        datasets as datasets,
         density as density,
         diagnostics as diagnostics,
         distributions as distributions,
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
         ConstantColumnError as ConstantColumnError,
         ConvergenceError as ConvergenceError,
         DataError as DataError,
+        DivergedSimulationsWarning as DivergedSimulationsWarning,
         DivergenceError as DivergenceError,
         MisspecificationWarning as MisspecificationWarning,
         NonFiniteError as NonFiniteError,
@@ -76,6 +79,7 @@ if TYPE_CHECKING:
         TableFormatError as TableFormatError,
         TooFewRowsError as TooFewRowsError,
         TrainingError as TrainingError,
+        TruncationWarning as TruncationWarning,
         UnreliableChainsWarning as UnreliableChainsWarning,
     )
     from retrodict.expression import (
@@ -87,9 +91,13 @@ if TYPE_CHECKING:
     )
     from retrodict.judgement import Verdict as Verdict, verdict as verdict
     from retrodict.problems import (
+        SIR as SIR,
+        SLCP as SLCP,
+        GaussianMixture as GaussianMixture,
         GaussianMixtureInverse as GaussianMixtureInverse,
         InverseKinematics as InverseKinematics,
         LinearGaussian as LinearGaussian,
+        LotkaVolterra as LotkaVolterra,
         SimulatorProblem as SimulatorProblem,
         TwoMoons as TwoMoons,
         get_problem as get_problem,
@@ -139,6 +147,7 @@ _NAMES_OF = {
         "ConstantColumnError",
         "ConvergenceError",
         "DataError",
+        "DivergedSimulationsWarning",
         "DivergenceError",
         "MisspecificationWarning",
         "NonFiniteError",
@@ -158,6 +167,7 @@ _NAMES_OF = {
         "TableFormatError",
         "TooFewRowsError",
         "TrainingError",
+        "TruncationWarning",
         "UnreliableChainsWarning",
     ),
     "expression": (
@@ -169,9 +179,13 @@ _NAMES_OF = {
     ),
     "judgement": ("Verdict", "verdict"),
     "problems": (
+        "GaussianMixture",
         "GaussianMixtureInverse",
         "InverseKinematics",
         "LinearGaussian",
+        "LotkaVolterra",
+        "SIR",
+        "SLCP",
         "SimulatorProblem",
         "TwoMoons",
         "get_problem",
@@ -199,11 +213,13 @@ _NAMES_OF = {
     ),
 }
 _LAYERS = (
+    "bench",
     "bijections",
     "budget",
     "bundle",
     "cli",
     "comparison",
+    "datasets",
     "density",
     "diagnostics",
     "distributions",

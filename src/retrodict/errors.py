@@ -177,5 +177,13 @@ class UnreliableChainsWarning(RetrodictWarning):
     """Markov chains do not agree with each other, or could not follow the posterior."""
 
 
+class DivergedSimulationsWarning(RetrodictWarning):
+    """Simulations that ended in NaN or infinity were left out."""
+
+
+class TruncationWarning(RetrodictWarning):
+    """Sequential rounds may have cut off a part of the posterior."""
+
+
 class NotConvergedWarning(RetrodictWarning):
     """Some of many numerical searches were given up before they converged."""

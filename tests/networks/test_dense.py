@@ -7,9 +7,11 @@ import jax.random as jr
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy import stats
 
 from retrodict.errors import ConfigurationError
 from retrodict.networks import DenseNetwork
+from retrodict.networks.mlp import ACTIVATIONS
 
 
 @pytest.mark.parametrize("use_bias", [True, False])
@@ -70,3 +72,11 @@ def test_settings_that_make_no_network_are_refused(sizes, settings, message, key
     with pytest.raises(ConfigurationError, match=message) as caught:
         DenseNetwork(sizes, **settings, key=key)
     assert caught.value.hint
+
+
+def test_half_of_the_units_are_smooth(rng):
+    x = rng.normal(size=(4, 7)).astype(np.float32)
+    got = ACTIVATIONS["relu-gelu"](jnp.asarray(x))
+    assert_allclose(got[:, :3], np.maximum(x[:, :3], 0))
+    # GELU is x Phi(x); JAX takes its approximation by tanh (Hendrycks & Gimpel 2016).
+    assert_allclose(got[:, 3:], x[:, 3:] * stats.norm.cdf(x[:, 3:]), atol=5e-4)

@@ -1,3 +1,4 @@
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -5,8 +6,9 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
+from retrodict.distributions import Mixture, Normal
 from retrodict.distributions.base import AbstractDistribution
-from retrodict.objectives import negative_log_likelihood
+from retrodict.objectives import members_negative_log_likelihood, negative_log_likelihood
 
 
 class ShiftedNormal(AbstractDistribution):
@@ -41,3 +43,18 @@ def test_its_gradient_is_zero_at_the_best_fit(rng, key):
     best = x.mean(axis=0)
     assert_allclose(jax.grad(loss)(best), 0.0, atol=1e-4)
     assert (jax.grad(loss)(best + 0.1) > 0.1).all()
+
+
+def test_members_are_scored_one_by_one(rng, key):
+    """Against SciPy, and never less than the score of their mixture (Jensen's inequality)."""
+    locs, x = np.float32(rng.normal(size=(3, 2))), np.float32(rng.normal(size=(9, 2)))
+    mixture = Mixture(eqx.filter_vmap(Normal)(locs, np.ones((3, 2), np.float32)), jnp.zeros(3))
+    got = members_negative_log_likelihood(mixture, (jnp.asarray(x), None), key)
+    of_each = stats.norm.logpdf(x[:, None], locs).sum(axis=2)
+    assert_allclose(got, -of_each.mean(), rtol=1e-5)
+    assert got > negative_log_likelihood(mixture, (jnp.asarray(x), None), key)
+    gradient = eqx.filter_grad(members_negative_log_likelihood)(
+        mixture, (jnp.asarray(x), None), key
+    )
+    assert_allclose(gradient.components.loc, (locs - x.mean(axis=0)) / 3, atol=1e-5)
+    assert_allclose(gradient.logits, 0.0)

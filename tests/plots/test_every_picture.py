@@ -67,6 +67,9 @@ PICTURES = {
         TypicalObservations().fit(d.reshape(-1, len(v)), names=[x.name for x in v]).test(t + 1)
     ),
     "modes": lambda d, t, v: plots.modes(posterior_modes(d[:, :100]), d[:, :100], v),
+    "quality_against_budget": lambda d, t, v: plots.quality_against_budget(
+        {"one": {"ours": [[1e3, 0.7]], "theirs": [[1e3, 0.8], [1e4, 0.6]]}}, highlighted="ours"
+    ),
     "recovery": lambda d, t, v: plots.recovery(d, t, v),
     "pairs": lambda d, t, v: plots.pairs(d[0], v, truth=t[0], reference=d[1]),
     "posterior_multiples": lambda d, t, v: plots.posterior_multiples(

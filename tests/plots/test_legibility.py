@@ -92,6 +92,21 @@ PICTURES = {
     "learning_curve": lambda d, t, v: plots.learning_curve(
         [500, 2100], [0.1, 0.05], [0.03, 0.02], log_score=[0.1, 0.2], wanted=0.01, projected=9e3
     ),
+    "quality_against_budget": lambda d, t, v: plots.quality_against_budget(
+        {
+            task: {
+                "ours": [[1e3, 0.7], [1e5, 0.505]],
+                "another method": [[1e3, 0.8], [1e5, 0.505]],
+                "third": [[1e3, 1.0], [1e5, 0.51]],
+                "of one": [[1e3, 0.9]],
+            }
+            for task in ["a task with a long name of its own", "b", "c", "d"]
+        },
+        highlighted="ours",
+    ),
+    "one panel of quality": lambda d, t, v: plots.quality_against_budget(
+        {"one": {"ours": [[500, 0.6]]}}, highlighted="ours"
+    ),
     "trade_off": lambda d, t, v: plots.trade_off(
         [1e-3, 10, 3e4], [0.012, 0.013, 0.02], ["a method with a long name", "b", "c"]
     ),
@@ -107,7 +122,8 @@ PICTURES = {
     ),
 }
 HAS_VARIABLES = [name for name in PICTURES if name not in {
-    "predictive_check", "learning_curve", "trade_off", "training_curve"
+    "predictive_check", "learning_curve", "quality_against_budget", "one panel of quality",
+    "trade_off", "training_curve",
 }]  # fmt: skip
 CASES = [(name, 5) for name in PICTURES] + [(name, dim) for name in HAS_VARIABLES for dim in (1, 2)]
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from retrodict.datasets import sbibm_reference
 from retrodict.errors import DataError
 from retrodict.problems import TwoMoons
 
@@ -19,13 +20,11 @@ def features(x):
 
 
 @pytest.mark.parametrize("number", range(1, 11))
-def test_posterior_agrees_with_the_published_draws(number, key, data_folder):
-    import pandas as pd
-
-    folder = data_folder / "sbibm" / "two_moons" / f"num_observation_{number}"
-    y = pd.read_csv(folder / "observation.csv").to_numpy()
-    reference = features(pd.read_csv(folder / "reference_posterior_samples.csv.bz2").to_numpy())
-    [draws] = PROBLEM.exact_posterior_rows(key, y, len(reference))
+def test_posterior_agrees_with_the_published_draws(number, key, data_folder, monkeypatch):
+    monkeypatch.setenv("RETRODICT_DATA", str(data_folder))
+    published = sbibm_reference("two-moons", number)
+    reference = features(published.draws)
+    [draws] = PROBLEM.exact_posterior_rows(key, published.observation[None], len(reference))
     ours = features(draws)
     for column in (0, 1):
         assert stats.ks_2samp(ours[:, column], reference[:, column]).pvalue > 1e-4

@@ -20,10 +20,10 @@ from retrodict.errors import (
     ShapeError,
     TooFewRowsError,
 )
-from retrodict.flows import RealNVP
+from retrodict.flows import FFJORD, RealNVP
 from retrodict.problems import LinearGaussian
 from retrodict.solvers import ConditionalFlow
-from retrodict.solvers.defaults import default_flow_settings, default_training
+from retrodict.solvers.defaults import default_flow, default_flow_members, default_training
 
 TINY = {"max_epochs": 1, "batch_size": 128}
 
@@ -193,6 +193,11 @@ def test_a_cut_training_goes_on_from_its_checkpoint(tmp_path):
 
 
 def test_defaults_grow_with_the_rows():
-    assert default_flow_settings(1_000)["width"] <= default_flow_settings(1_000_000)["width"]
+    few, many = (default_flow("spline-coupling", num) for num in (1_000, 1_000_000))
+    assert few.width < many.width
+    assert default_flow_members(1_000) > default_flow_members(1_000_000) >= 1
+    # Half of the units are smooth where the architecture left all of them ReLUs, nowhere else.
+    assert few.activation == default_flow("maf", 1_000).activation == "relu-gelu"
+    assert default_flow("ffjord", 1_000).activation == FFJORD().activation != "relu-gelu"
     assert default_training(80).batch_size <= 80
     assert default_training(5_000, max_epochs=7, patience=None).max_epochs == 7

@@ -12,6 +12,7 @@ import typer
 from retrodict import __version__
 from retrodict.cli import (
     EXIT_INTERRUPTED,
+    bench,
     check,
     compare,
     compilation_cache,
@@ -80,6 +81,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "report": report.report,
     "compare": compare.compare,
     "curve": curve.curve,
+    "bench": bench.bench,
 }
 for _name, _command in _COMMANDS.items():
     app.command(_name, help=_help_of(_command))(_command)

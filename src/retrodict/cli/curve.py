@@ -80,13 +80,14 @@ def curve(
     from retrodict.comparison import get_method
     from retrodict.comparison.against_problem import held_out_pairs
     from retrodict.problems import get_problem
+    from retrodict.problems.valid import valid_simulations
 
     chosen = get_problem(problem)
     method = get_method(solver, **options.given(max_epochs=max_epochs))
     folder = output or Path("runs") / f"curve-{problem}"
     num = max(size) if size else num_simulations
     say(f"simulating {problem} {num:,} times")
-    x, y = chosen.simulations(jax.random.key(seed), num)
+    x, y, _ = valid_simulations(chosen, jax.random.key(seed), num)
     try:
         found = learning_curve(
             method,

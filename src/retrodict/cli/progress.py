@@ -25,7 +25,7 @@ class TrainingBar:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._total = 1
+        self._share = _Share(1)
         self._bar = Bar(
             TextColumn("{task.description}"),
             BarColumn(bar_width=12),
@@ -36,10 +36,10 @@ class TrainingBar:
         )
         self._task: TaskID | None = None
 
-    def start(self, total_epochs: int, description: str) -> None:
+    def start(self, total_epochs: int | None, description: str) -> None:
         """Draws the empty bar."""
-        self._total = total_epochs
-        self._task = self._bar.add_task(description, total=total_epochs, status="compiling")
+        self._share = _Share(total_epochs)
+        self._task = self._bar.add_task(description, total=1.0, status="compiling")
         self._bar.start()
 
     def update(self, record: EpochRecord, time_left_seconds: float | None, fraction: float) -> None:
@@ -47,8 +47,8 @@ class TrainingBar:
         if self._task is not None:
             self._bar.update(
                 self._task,
-                completed=record.epoch + fraction,
-                status=_short_status(record, self._total, time_left_seconds),
+                completed=self._share.of(record, time_left_seconds, fraction),
+                status=_short_status(record, self._share.total_epochs, time_left_seconds),
             )
 
     def stop(self, outcome: Outcome | None) -> None:
@@ -62,20 +62,23 @@ class TrainingLines:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._total = 1
+        self._share = _Share(1)
         self._described = ""
         self._last_time = time.monotonic()
         self._last_tenth = 0
 
-    def start(self, total_epochs: int, description: str) -> None:
+    def start(self, total_epochs: int | None, description: str) -> None:
         """Says what begins."""
-        self._total = total_epochs
+        self._share = _Share(total_epochs)
         self._described = description
-        self._console.print(f"{description}: at most {total_epochs} epochs")
+        limit = (
+            "until its time is used" if total_epochs is None else f"at most {total_epochs} epochs"
+        )
+        self._console.print(f"{description}: {limit}")
 
     def update(self, record: EpochRecord, time_left_seconds: float | None, fraction: float) -> None:
         """Says how far it is, unless the last line has just said it."""
-        share = (record.epoch + fraction) / self._total
+        share = self._share.of(record, time_left_seconds, fraction)
         waited = time.monotonic() - self._last_time
         tenth = math.floor(10 * share + 1e-9)
         if waited < _FEWEST_SECONDS_BETWEEN_LINES or (
@@ -83,7 +86,7 @@ class TrainingLines:
         ):
             return
         self._last_time, self._last_tenth = time.monotonic(), tenth
-        status = _status(record, self._total, time_left_seconds)
+        status = _status(record, self._share.total_epochs, time_left_seconds)
         self._console.print(f"{self._described}: {share:.0%}, {status}")
 
     def stop(self, outcome: Outcome | None) -> None:
@@ -91,9 +94,28 @@ class TrainingLines:
         _say_outcome(self._console, outcome)
 
 
-def _status(record: EpochRecord, total_epochs: int, time_left_seconds: float | None) -> str:
+class _Share:
+    """How much of the work is done: of the epochs, or of the time where time decides."""
+
+    def __init__(self, total_epochs: int | None) -> None:
+        self.total_epochs = total_epochs
+        self._started = time.monotonic()
+
+    def of(self, record: EpochRecord, time_left_seconds: float | None, fraction: float) -> float:
+        """From 0 to 1."""
+        if self.total_epochs is not None:
+            return (record.epoch + fraction) / self.total_epochs
+        used = time.monotonic() - self._started
+        return used / max(used + (time_left_seconds or 0.0), 1e-9)
+
+
+def _epochs(record: EpochRecord, total_epochs: int | None) -> str:
+    return str(record.epoch) if total_epochs is None else f"{record.epoch}/{total_epochs}"
+
+
+def _status(record: EpochRecord, total_epochs: int | None, time_left_seconds: float | None) -> str:
     parts = [
-        f"epoch {record.epoch}/{total_epochs}",
+        f"epoch {_epochs(record, total_epochs)}",
         f"held-out loss {record.validation_loss:.4g}",
     ]
     if record.steps_per_second > 0:
@@ -103,11 +125,13 @@ def _status(record: EpochRecord, total_epochs: int, time_left_seconds: float | N
     return ", ".join(parts)
 
 
-def _short_status(record: EpochRecord, total_epochs: int, time_left_seconds: float | None) -> str:
+def _short_status(
+    record: EpochRecord, total_epochs: int | None, time_left_seconds: float | None
+) -> str:
     """The same in what eighty columns leave beside the bar."""
     left = "" if time_left_seconds is None else f", {duration(time_left_seconds)} left"
     return (
-        f"{record.epoch}/{total_epochs}, loss {record.validation_loss:.4g}, "
+        f"{_epochs(record, total_epochs)}, loss {record.validation_loss:.4g}, "
         f"{record.steps_per_second:.0f} steps/s{left}"
     )
 

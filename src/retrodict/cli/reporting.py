@@ -13,6 +13,7 @@ from retrodict.comparison.against_problem import (
     NUM_COMPARED_DRAWS,
     AgainstProblem,
     posterior_draws,
+    simulated_again,
 )
 from retrodict.diagnostics import PosteriorPredictiveCheck
 from retrodict.problems.base import AbstractProblem
@@ -27,6 +28,8 @@ _FACTS = {
     "problem": "problem",
     "table": "table",
     "num_simulations": "simulations to train on",
+    "online": "simulated while training",
+    "max_steps": "batches to train on",
     "num_rows": "rows of the table",
     "seed": "seed",
 }
@@ -145,8 +148,7 @@ def _replicated(
     """The posterior predictive check of each shown observation, with all draws that are shown."""
     draws = comparison.draws[: len(shown)]
     key = jax.random.fold_in(jax.random.key(0), _SHOWN_AGAIN)
-    simulated = problem.simulate_rows(key, draws.reshape(-1, draws.shape[-1]))
-    again = simulated.reshape(*draws.shape[:2], -1)
+    again = simulated_again(problem, key, draws)
     return tuple(
         predictive_check(again[[i]], evaluation.held_out.y[[i]], evaluation.observables, 0)
         for i in shown
@@ -196,6 +198,8 @@ def _facts(
 ) -> dict[str, str]:
     settings = record.settings
     facts = {label: str(settings[name]) for name, label in _FACTS.items() if name in settings}
+    if estimator.num_diverged_:
+        facts["simulations left out, because they diverged"] = f"{estimator.num_diverged_:,}"
     facts["held-out pairs"] = str(len(evaluation.held_out.x))
     facts["solver"] = f"{type(estimator).__name__} ({estimator.num_parameters_:,} weights)"
     facts["settings; all others follow from the data"] = ", ".join(

@@ -15,13 +15,27 @@ def run(
             help="Name, as `retrodict problems` lists it.", metavar="PROBLEM", show_default=False
         ),
     ],
-    num_simulations: options.NumSimulations = 100_000,
+    num_simulations: Annotated[
+        int | None,
+        typer.Option("--num-simulations", "-n", help="To train on.", min=1, show_default="100000"),
+    ] = None,
+    online: Annotated[
+        bool,
+        typer.Option(
+            "--online",
+            help="Simulate while training, for --max-seconds, --max-steps or -n simulations.",
+        ),
+    ] = False,
     num_held_out: options.NumHeldOut = 2000,
     output: options.Output = None,
     seed: options.Seed = 0,
     solver: options.Solver = "conditional-flow",
     flow: options.Flow = None,
     max_epochs: options.MaxEpochs = None,
+    max_steps: Annotated[
+        int | None,
+        typer.Option("--max-steps", help="Batches to train on, with --online.", min=1),
+    ] = None,
     max_seconds: options.MaxSeconds = None,
     batch_size: options.BatchSize = None,
     learning_rate: options.LearningRate = None,
@@ -39,6 +53,7 @@ def run(
       retrodict run inverse-kinematics
       retrodict run two-moons -n 10000 --output runs/moons
       retrodict run two-moons -n 10000 --output runs/moons --resume
+      retrodict run two-moons --online --max-seconds 60
     """
     from retrodict.cli.console import say
     from retrodict.cli.job import Job, carry_out
@@ -57,17 +72,21 @@ def run(
         patience=patience,
     )
     estimator = get_trainable(solver, random_state=seed, **model_settings)
+    if num_simulations is None and not online:
+        num_simulations = 100_000
+    simulated = options.given(
+        num_simulations=num_simulations, online=online or None, max_steps=max_steps
+    )
 
     def train(progress: Any, checkpoint: Path) -> AbstractTrainedSolver:
-        say(f"simulating {problem} {num_simulations:,} times")
-        return estimator.fit_problem(
-            chosen, num_simulations=num_simulations, progress=progress, checkpoint=checkpoint
-        )
+        how_often = "while training" if online else f"{num_simulations:,} times"
+        say(f"simulating {problem} {how_often}")
+        return estimator.fit_problem(chosen, progress=progress, checkpoint=checkpoint, **simulated)
 
     job = Job(
         settings={
             "problem": problem,
-            "num_simulations": num_simulations,
+            **simulated,
             "num_held_out": num_held_out,
             "seed": seed,
             "solver": solver,

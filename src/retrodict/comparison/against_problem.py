@@ -13,9 +13,15 @@ from retrodict.diagnostics import (
     mmd_per_observation,
     resimulation_error,
 )
-from retrodict.errors import MisspecificationWarning
+from retrodict.errors import (
+    DivergedSimulationsWarning,
+    MisspecificationWarning,
+    SimulationError,
+)
 from retrodict.problems.base import AbstractProblem, AbstractReferencePosterior
+from retrodict.problems.valid import has_diverged
 from retrodict.solvers.base import AbstractSolver
+from retrodict.typing import Key
 
 NUM_COMPARED = 200
 NUM_COMPARED_DRAWS = 1000
@@ -60,10 +66,13 @@ def held_out_pairs(problem: AbstractProblem, num: int, seed: int) -> HeldOut:
 
     Args:
         problem: prior and simulator.
-        num: how many.
+        num: how many, less those whose simulation diverges.
         seed: of the run that is checked.
     """
     x, y = problem.simulations(jax.random.fold_in(jax.random.key(seed), _HELD_OUT), num)
+    # As in training, which has told what that means.
+    ended = ~has_diverged(y)
+    x, y = x[ended], y[ended]
     # In double precision, as they would be read back from a file.
     return HeldOut(x.astype(float), y.astype(float))
 
@@ -77,6 +86,52 @@ def posterior_draws(
         warnings.simplefilter("ignore", MisspecificationWarning)
         posterior = estimator.retrodict(y)
     return np.asarray(posterior.sample(num_draws, random_state=seed))
+
+
+def simulated_again(
+    problem: AbstractProblem, key: Key, draws: Float[np.ndarray, "observations draws dim"]
+) -> Float[np.ndarray, "observations draws cond"]:
+    """What each draw simulates.
+
+    A network may put a little probability where the simulation diverges. Such a draw has no
+    distance to the observation, so the next that has one stands for it, and a warning tells how
+    many there were.
+
+    Args:
+        problem: the simulator.
+        key: of the simulations.
+        draws: of the posteriors.
+
+    Warns:
+        DivergedSimulationsWarning: some ended in NaN or infinity.
+
+    Raises:
+        SimulationError: all draws of an observation did.
+    """
+    flat = problem.simulate_rows(key, draws.reshape(-1, draws.shape[-1]))
+    simulated = flat.reshape(*draws.shape[:2], -1)
+    diverged = has_diverged(flat).reshape(draws.shape[:2])
+    if not diverged.any():
+        return simulated
+    hopeless = np.flatnonzero(diverged.all(axis=1))
+    if hopeless.size:
+        raise SimulationError(
+            f"The simulations of all {draws.shape[1]:,} draws ended in NaN or infinity for "
+            f"{hopeless.size} of {len(draws)} observations; first: {hopeless[:5].tolist()}.",
+            "The posterior lies where the simulator is not defined: train on more simulations, "
+            "or narrow the prior to where it is.",
+        )
+    warnings.warn(
+        f"{diverged.sum():,} of {diverged.size:,} posterior draws, simulated again, ended in NaN "
+        "or infinity; other draws of the same observations stand for them.",
+        DivergedSimulationsWarning,
+        stacklevel=2,
+    )
+    ended_first = np.argsort(diverged, axis=1, kind="stable")
+    turn = (np.cumsum(diverged, axis=1) - 1) % (~diverged).sum(axis=1, keepdims=True)
+    substitutes = np.take_along_axis(ended_first, turn, axis=1)
+    taken = np.where(diverged, substitutes, np.arange(draws.shape[1]))
+    return np.take_along_axis(simulated, taken[..., None], axis=1)
 
 
 def against_problem(
@@ -94,8 +149,7 @@ def against_problem(
     draws = posterior_draws(estimator, y, NUM_COMPARED_DRAWS, seed + 1)
     key_exact, key_again = jax.random.split(jax.random.key(seed))
     again = draws[:, :NUM_RESIMULATED_DRAWS]
-    simulated = problem.simulate_rows(key_again, again.reshape(-1, again.shape[-1]))
-    resimulated = simulated.reshape(*again.shape[:2], -1)
+    resimulated = simulated_again(problem, key_again, again)
     exact = mismatch = None
     if isinstance(problem, AbstractReferencePosterior):
         exact = problem.exact_posterior_rows(key_exact, y, NUM_COMPARED_DRAWS)

@@ -6,7 +6,7 @@ import jax.random as jr
 
 from retrodict.distributions.base import AbstractDistribution
 from retrodict.errors import ConfigurationError
-from retrodict.typing import Array, Float, Key, Scalar
+from retrodict.typing import Array, Float, Int, Key, Scalar
 
 
 class Mixture(AbstractDistribution):
@@ -45,6 +45,14 @@ class Mixture(AbstractDistribution):
                     "Build the components with `equinox.filter_vmap(Normal)(locs, scales)`.",
                 )
 
+    def component(self, index: int | Int[Array, ""]) -> AbstractDistribution:
+        """One of the components."""
+        arrays, others = eqx.partition(self.components, eqx.is_array)
+        chosen: AbstractDistribution = eqx.combine(
+            jax.tree.map(lambda leaf: leaf[index], arrays), others
+        )
+        return chosen
+
     def log_prob(
         self, x: Float[Array, "..."], condition: Float[Array, "..."] | None = None
     ) -> Scalar:
@@ -56,6 +64,4 @@ class Mixture(AbstractDistribution):
     def sample(self, key: Key, condition: Float[Array, "..."] | None = None) -> Float[Array, "..."]:
         key_component, key_draw = jr.split(key)
         index = jr.categorical(key_component, self.logits)
-        arrays, static = eqx.partition(self.components, eqx.is_array)
-        component = eqx.combine(jax.tree.map(lambda leaf: leaf[index], arrays), static)
-        return component.sample(key_draw, condition)
+        return self.component(index).sample(key_draw, condition)

@@ -5,6 +5,7 @@ from retrodict.flows.base import AbstractArchitecture
 from retrodict.flows.bidirectional import Bidirectional
 from retrodict.flows.continuous import FFJORD
 from retrodict.flows.coupling import GIN, NICE, Glow, RealNVP, SplineCoupling
+from retrodict.flows.ensemble import FlowEnsemble
 from retrodict.flows.equivariant import EquivariantFlow
 from retrodict.flows.hint import HINT
 from retrodict.flows.image import ImageGlow
@@ -22,6 +23,7 @@ __all__ = [
     "AbstractArchitecture",
     "Bidirectional",
     "EquivariantFlow",
+    "FlowEnsemble",
     "Glow",
     "ImageGlow",
     "NeuralAutoregressive",

@@ -10,12 +10,24 @@ import jax.random as jr
 from retrodict.errors import ConfigurationError
 from retrodict.typing import Array, Float, Key
 
+
+def relu_gelu(x: Array) -> Array:
+    """ReLU of the first half of the units along the last axis, GELU of the others.
+
+    A network of both has kinks where its target has them and is smooth where that is; see
+    `docs/defaults.md` for what this is worth.
+    """
+    rectified, smooth = jnp.split(x, [x.shape[-1] // 2], axis=-1)
+    return jnp.concatenate([jax.nn.relu(rectified), jax.nn.gelu(smooth)], axis=-1)
+
+
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu": jax.nn.relu,
     "silu": jax.nn.silu,
     "gelu": jax.nn.gelu,
     "tanh": jnp.tanh,
     "elu": jax.nn.elu,
+    "relu-gelu": relu_gelu,
 }
 
 

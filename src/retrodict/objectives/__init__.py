@@ -16,7 +16,10 @@ from retrodict.objectives.kernels import (
     RationalQuadratic,
     Rescaled,
 )
-from retrodict.objectives.likelihood import negative_log_likelihood
+from retrodict.objectives.likelihood import (
+    members_negative_log_likelihood,
+    negative_log_likelihood,
+)
 from retrodict.objectives.maximum_entropy import AugmentedLagrangian, Draw, draw_key
 from retrodict.objectives.mmd import mmd_squared
 from retrodict.objectives.reconstruction import (
@@ -53,6 +56,7 @@ __all__ = [
     "importance_weighted_bound",
     "kl_loss",
     "mean_squared_error",
+    "members_negative_log_likelihood",
     "mmd_squared",
     "negative_log_likelihood",
     "reconstruction_loss",

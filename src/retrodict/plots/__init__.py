@@ -13,6 +13,7 @@ from retrodict.plots.misspecification import misspecification
 from retrodict.plots.modes import modes
 from retrodict.plots.pairs import pairs
 from retrodict.plots.predictive_check import predictive_check
+from retrodict.plots.quality import quality_against_budget
 from retrodict.plots.reconstruction import reconstruction
 from retrodict.plots.recovery import recovery
 from retrodict.plots.resimulation import resimulation
@@ -39,6 +40,7 @@ __all__ = [
     "pairs",
     "posterior_multiples",
     "predictive_check",
+    "quality_against_budget",
     "rank_histogram",
     "reconstruction",
     "recovery",

@@ -2,6 +2,8 @@
 
 import abc
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -9,12 +11,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Shaped
 
+from retrodict._blocks import in_blocks
 from retrodict.distributions.base import AbstractDistribution
 from retrodict.errors import DataError, NonFiniteError, ShapeError
 from retrodict.typing import Array, Float, Key, Scalar
 from retrodict.variables import Variable, names_of
 
 _OBSERVATIONS_AT_ONCE = 25
+# Rows of a block of ODEs wait for the one that needs most steps, and large blocks leave the cache.
+_SIMULATIONS_AT_ONCE = 4096
 
 
 class AbstractRowPrior(eqx.Module):
@@ -89,7 +94,7 @@ class AbstractJaxProblem(AbstractProblem):
 
     @abc.abstractmethod
     def simulate(self, key: Key, x: Float[Array, " dim"]) -> Float[Array, " cond"]:
-        """One simulated y for one x."""
+        """One simulated y for one x; NaN where the simulation diverges, since it cannot raise."""
 
     def simulation(self, key: Key) -> tuple[Float[Array, " dim"], Float[Array, " cond"]]:
         """One pair (x, y) from prior and simulator."""
@@ -100,14 +105,18 @@ class AbstractJaxProblem(AbstractProblem):
     def simulations(
         self, key: Key, num: int
     ) -> tuple[Float[np.ndarray, "num dim"], Float[np.ndarray, "num cond"]]:
-        x, y = _simulations(self, jax.random.split(key, num))
-        return np.asarray(x), np.asarray(y)
+        keys = jax.random.split(key, num)
+        pairs: tuple[np.ndarray, np.ndarray] = _by_rows(
+            lambda rows: _simulations(self, keys[rows]), num
+        )
+        return pairs
 
     def simulate_rows(
         self, key: Key, x: Float[np.ndarray, "num dim"]
     ) -> Float[np.ndarray, "num cond"]:
-        keys = jax.random.split(key, len(x))
-        return np.asarray(_simulate_rows(self, keys, _as_jax_rows(x)))
+        keys, given = jax.random.split(key, len(x)), _as_jax_rows(x)
+        y: np.ndarray = _by_rows(lambda rows: _simulate_rows(self, keys[rows], given[rows]), len(x))
+        return y
 
 
 class AbstractLikelihoodProblem(AbstractJaxProblem):
@@ -178,6 +187,14 @@ def seed_sequence(key: Key) -> np.random.SeedSequence:
     """NumPy's source of independent streams, seeded by a JAX key."""
     data = key if jax.dtypes.issubdtype(key.dtype, np.uint32) else jax.random.key_data(key)
     return np.random.SeedSequence(np.asarray(data).tolist())
+
+
+def _by_rows(function: Callable[[np.ndarray], Any], num: int) -> Any:
+    """function(rows) of the rows 0 to num - 1, in blocks, as NumPy arrays."""
+    rows = np.arange(num)
+    if num == 0:
+        return jax.tree.map(np.asarray, function(rows))
+    return in_blocks(function, rows, block_size=_SIMULATIONS_AT_ONCE)
 
 
 def _as_jax_rows(x: Float[np.ndarray, "num dim"]) -> Float[Array, "num dim"]:

@@ -7,17 +7,15 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Bool
 
 from retrodict.distributions import Uniform
 from retrodict.problems.base import AbstractLikelihoodProblem, AbstractReferencePosterior
-from retrodict.typing import Array, Float, Int, Key, Scalar
+from retrodict.problems.rejection import accepted_draws
+from retrodict.typing import Array, Bool, Float, Key, Scalar
 from retrodict.variables import Variable
 
 _HALF_WIDTH = 10.0
 _SDS = (1.0, 0.1)
-_MIN_PROPOSALS = 512
-_MAX_ROUNDS = 10_000
 
 
 class GaussianMixture(AbstractLikelihoodProblem, AbstractReferencePosterior):
@@ -60,7 +58,10 @@ class GaussianMixture(AbstractLikelihoodProblem, AbstractReferencePosterior):
     def exact_posterior(
         self, key: Key, y: Float[Array, "2"], num_draws: int
     ) -> Float[Array, "{num_draws} 2"]:
-        """Independent draws from p(x | y): noise taken off y, what leaves the square rejected.
+        """Independent draws from p(x | y).
+
+        The prior is flat and the noise symmetric, so y less its noise, and rejection of what lies
+        outside the prior's square, is exact.
 
         Args:
             key: of the draws.
@@ -68,24 +69,12 @@ class GaussianMixture(AbstractLikelihoodProblem, AbstractReferencePosterior):
                 then `y` is out of reach of the prior.
             num_draws: how many.
         """
-        num_proposals = max(num_draws, _MIN_PROPOSALS)
-        State = tuple[Int[Array, ""], Int[Array, ""], Float[Array, "draws 2"]]
 
-        def unfinished(state: State) -> Bool[Array, ""]:
-            num_rounds, num_accepted, _ = state
-            return (num_accepted < num_draws) & (num_rounds < _MAX_ROUNDS)
+        def propose(key: Key, num: int) -> tuple[Float[Array, "num 2"], Bool[Array, " num"]]:
+            x = y - _noise(key, (num,), y.dtype)
+            return x, (jnp.abs(x) <= _HALF_WIDTH).all(axis=1)
 
-        def another_round(state: State) -> State:
-            num_rounds, num_accepted, draws = state
-            x = y - _noise(jr.fold_in(key, num_rounds), (num_proposals,), y.dtype)
-            fits = (jnp.abs(x) <= _HALF_WIDTH).all(axis=1)
-            ranks = num_accepted + jnp.cumsum(fits) - 1
-            draws = draws.at[jnp.where(fits, ranks, num_draws)].set(x, mode="drop")
-            return num_rounds + 1, num_accepted + fits.sum(), draws
-
-        nothing = jnp.full((num_draws, 2), jnp.nan, y.dtype)
-        start = (jnp.asarray(0), jnp.asarray(0), nothing)
-        return jax.lax.while_loop(unfinished, another_round, start)[2]
+        return accepted_draws(propose, key, num_draws)
 
 
 def _noise(key: Key, shape: tuple[int, ...], dtype: jnp.dtype) -> Float[Array, "*shape 2"]:

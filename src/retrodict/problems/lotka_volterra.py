@@ -2,7 +2,6 @@
 
 import math
 
-import diffrax
 import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
@@ -11,6 +10,7 @@ import numpy as np
 from retrodict.bijections import BoundedToReal
 from retrodict.distributions import Normal, Transformed
 from retrodict.problems.base import AbstractLikelihoodProblem
+from retrodict.problems.trajectory import trajectory
 from retrodict.typing import Array, Float, Key, Scalar
 from retrodict.variables import Variable
 
@@ -84,19 +84,6 @@ def _log_populations(x: Float[Array, "4"]) -> Float[Array, "20"]:
         prey, predators = jnp.exp(jnp.minimum(state, _LARGEST_LOG))
         return jnp.stack([alpha - beta * predators, delta * prey - gamma])
 
-    solution = diffrax.diffeqsolve(
-        diffrax.ODETerm(rates),
-        diffrax.Tsit5(),
-        t0=0.0,
-        t1=_DAYS[-1],
-        dt0=None,
-        y0=jnp.log(jnp.asarray(_START, x.dtype)),
-        args=x,
-        saveat=diffrax.SaveAt(ts=jnp.asarray(_DAYS, x.dtype)),
-        stepsize_controller=diffrax.PIDController(rtol=_TOLERANCE, atol=_TOLERANCE),
-        max_steps=4096,
-        throw=False,
-    )
-    ys: Float[Array, "10 2"] = solution.ys
-    log_counts = jnp.clip(ys.T.ravel(), math.log(_FEWEST), math.log(_MOST))
-    return jnp.where(solution.result == diffrax.RESULTS.successful, log_counts, jnp.nan)
+    start = jnp.log(jnp.asarray(_START, x.dtype))
+    log_counts = trajectory(rates, start, _DAYS, x, tolerance=_TOLERANCE)
+    return jnp.clip(log_counts.T.ravel(), math.log(_FEWEST), math.log(_MOST))

@@ -37,6 +37,7 @@ class RowSimulator:
         by_name: parameters go in as keyword arguments.
         batched: many rows go in at once.
         stochastic: a `rng` goes in, too.
+        may_diverge: NaN or infinity is an answer, and makes the whole row NaN.
     """
 
     function: Callable[..., Any]
@@ -45,6 +46,7 @@ class RowSimulator:
     by_name: bool
     batched: bool
     stochastic: bool
+    may_diverge: bool
 
     def __call__(
         self, x: np.ndarray, first_row: int, entropy: Any, portable: bool
@@ -92,7 +94,7 @@ class RowSimulator:
                 if what:
                     failures.append(Failure(row, what))
                 else:
-                    y[i] = answer
+                    y[i] = self._or_nan(answer.reshape(1, -1))
             if len(failures) == _ENOUGH_FAILURES:
                 break
         return y, failures
@@ -107,7 +109,7 @@ class RowSimulator:
             return np.empty(shape), self._culprits(x, first_row, entropy, error)
         what = self._fault(answer, shape)
         if what is None:
-            return answer.reshape(shape).astype(np.float64), []
+            return self._or_nan(answer.reshape(shape)), []
         numbers = (
             answer.reshape(shape) if answer.size == x.shape[0] * self.num_observables else None
         )
@@ -141,9 +143,15 @@ class RowSimulator:
             return f"returned the shape {answer.shape} instead of {shape}"
         if answer.dtype.kind not in "fiub":
             return f"returned {answer.dtype} instead of numbers"
-        if not np.isfinite(answer).all():
+        if not self.may_diverge and not np.isfinite(answer).all():
             return f"returned {np.atleast_1d(answer).tolist()}"
         return None
+
+    @staticmethod
+    def _or_nan(y: np.ndarray) -> np.ndarray:
+        """Rows whose simulation diverged are NaN throughout: what is left of them means nothing."""
+        ended = np.isfinite(y).all(axis=1, keepdims=True)
+        return np.where(ended, y, np.nan)
 
 
 def _name(error: Exception) -> str:

@@ -14,6 +14,7 @@ from retrodict.errors import ConfigurationError, NonFiniteError, ShapeError, Sim
 from retrodict.problems.base import AbstractProblem, AbstractRowPrior, seed_sequence
 from retrodict.problems.marginals import IndependentMarginals
 from retrodict.problems.rows import Failure, RowSimulator
+from retrodict.problems.valid import described
 from retrodict.typing import Float, Key
 from retrodict.variables import Variable, default_variables, names_of
 
@@ -57,6 +58,10 @@ class SimulatorProblem(AbstractProblem):
             (rows, cond), or with `by_name` one array per parameter.
         stochastic: the function takes a keyword argument `rng`, a `numpy.random.Generator`,
             one for each row (or batch), so that results do not depend on the executor.
+        diverged: what to do where the function returns NaN or infinity: "raise" an error that
+            names the rows, or "exclude" them: y is then NaN there, and a fit leaves these rows
+            out, counts them (`num_diverged_`) and warns of what that means. Exceptions are
+            raised either way.
         chunk_size: rows sent to the executor at once; the size of batches, too. By default
             a 64th of the rows, at most 1000.
         name: as in reports.
@@ -86,6 +91,7 @@ class SimulatorProblem(AbstractProblem):
         by_name: bool = False,
         batched: bool = False,
         stochastic: bool = False,
+        diverged: str = "raise",
         chunk_size: int | None = None,
         name: str = "simulator",
         description: str = "",
@@ -99,6 +105,11 @@ class SimulatorProblem(AbstractProblem):
             raise ConfigurationError(
                 f"`chunk_size` is at least 1; got {chunk_size}.",
                 "Leave it out for a size by the number of rows.",
+            )
+        if diverged not in ("raise", "exclude"):
+            raise ConfigurationError(
+                f'`diverged` is "raise" or "exclude"; got {diverged!r}.',
+                "Exclude only where causes whose simulation diverges cannot occur in nature.",
             )
         if isinstance(prior, Mapping):
             prior = IndependentMarginals(prior)
@@ -121,6 +132,7 @@ class SimulatorProblem(AbstractProblem):
             by_name=by_name,
             batched=batched,
             stochastic=stochastic,
+            may_diverge=diverged == "exclude",
         )
 
     def simulations(
@@ -142,8 +154,9 @@ class SimulatorProblem(AbstractProblem):
         Raises:
             ShapeError: `x` has another number of columns than there are parameters.
             NonFiniteError: `x` holds NaN or infinity.
-            SimulationError: the function raised, or returned NaN, infinity or the wrong
-                shape. It names the first rows that did it; what was raised is its cause.
+            SimulationError: the function raised, or returned the wrong shape, or NaN or
+                infinity without `diverged="exclude"`. It names the first rows that did it; what
+                was raised is its cause.
         """
         if x.shape[1] != len(self.parameters):
             raise ShapeError(
@@ -211,20 +224,16 @@ class SimulatorProblem(AbstractProblem):
         if result is not None:
             y[rows] = result
             return
-        described = "; ".join(
-            f"row {failure.row} ("
-            + ", ".join(
-                f"{parameter.name}={value:.6g}"
-                for parameter, value in zip(self.parameters, x[failure.row], strict=True)
-            )
-            + f") {failure.what}"
+        failed = "; ".join(
+            f"row {failure.row} ({described(self.parameters, x[failure.row])}) {failure.what}"
             for failure in failures[:_ROWS_NAMED]
         )
         raise SimulationError(
             f"The simulator must return {len(self.observables)} finite numbers for each row of "
-            f"{len(x)}; it failed first at: {described}.",
+            f"{len(x)}; it failed first at: {failed}.",
             "Call it with these values to see why; if the prior reaches where the simulator "
-            "is not defined, narrow the prior.",
+            'is not defined, narrow the prior. `diverged="exclude"` leaves out rows of NaN or '
+            "infinity.",
         ) from failures[0].exception
 
 

@@ -2,7 +2,6 @@
 
 import math
 
-import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -12,6 +11,7 @@ import numpy as np
 from retrodict.bijections import BoundedToReal
 from retrodict.distributions import Normal, Transformed
 from retrodict.problems.base import AbstractLikelihoodProblem
+from retrodict.problems.trajectory import trajectory
 from retrodict.typing import Array, Float, Key, Scalar
 from retrodict.variables import Variable
 
@@ -19,6 +19,7 @@ _POPULATION = 1_000_000.0
 _FIRST_INFECTED = 1.0
 _NUM_TESTED = 1000
 _DAYS = np.arange(0.0, 160.0, 17.0)
+_TOLERANCE = 1e-5
 
 
 class SIR(AbstractLikelihoodProblem):
@@ -51,8 +52,8 @@ class SIR(AbstractLikelihoodProblem):
             Variable(
                 f"day_{day:.0f}",
                 description=f"infected among 1000 tested on day {day:.0f}",
-                lower=-0.5,
-                upper=_NUM_TESTED + 0.5,
+                lower=0.0,
+                upper=_NUM_TESTED,
             )
             for day in _DAYS
         )
@@ -66,7 +67,7 @@ class SIR(AbstractLikelihoodProblem):
     def log_likelihood(self, x: Float[Array, "2"], y: Float[Array, "10"]) -> Scalar:
         """log p(y | x) in nats; y are whole numbers from 0 to 1000."""
         log_share = _log_infected_share(x)
-        log_others = jnp.log(-jnp.expm1(log_share))
+        log_others = jnp.log1p(-jnp.exp(log_share))
         ways = (
             math.lgamma(_NUM_TESTED + 1)
             - jax.lax.lgamma(y + 1)
@@ -87,18 +88,4 @@ def _log_infected_share(x: Float[Array, "2"]) -> Float[Array, "10"]:
     start = jnp.log(
         jnp.asarray([_POPULATION - _FIRST_INFECTED, _FIRST_INFECTED], x.dtype) / _POPULATION
     )
-    solution = diffrax.diffeqsolve(
-        diffrax.ODETerm(rates),
-        diffrax.Tsit5(),
-        t0=0.0,
-        t1=_DAYS[-1],
-        dt0=None,
-        y0=start,
-        args=x,
-        saveat=diffrax.SaveAt(ts=jnp.asarray(_DAYS, x.dtype)),
-        stepsize_controller=diffrax.PIDController(rtol=1e-5, atol=1e-5),
-        max_steps=4096,
-        throw=False,
-    )
-    ys: Float[Array, "10 2"] = solution.ys
-    return jnp.where(solution.result == diffrax.RESULTS.successful, ys[:, 1], jnp.nan)
+    return trajectory(rates, start, _DAYS, x, tolerance=_TOLERANCE)[:, 1]

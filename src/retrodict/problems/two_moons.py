@@ -3,22 +3,19 @@
 import math
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Bool
 
 from retrodict.distributions import Uniform
 from retrodict.problems.base import AbstractLikelihoodProblem, AbstractReferencePosterior
-from retrodict.typing import Array, Float, Int, Key, Scalar
+from retrodict.problems.rejection import accepted_draws
+from retrodict.typing import Array, Bool, Float, Key, Scalar
 from retrodict.variables import Variable
 
 _CENTRE = 0.25
 _RADIUS_MEAN, _RADIUS_SD = 0.1, 0.01
 _ROOT_TWO = math.sqrt(2)
-_MIN_PROPOSALS = 512
-_MAX_ROUNDS = 10_000
 
 
 class TwoMoons(AbstractLikelihoodProblem, AbstractReferencePosterior):
@@ -82,28 +79,16 @@ class TwoMoons(AbstractLikelihoodProblem, AbstractReferencePosterior):
                 then `y` is out of reach of the prior.
             num_draws: how many.
         """
-        num_proposals = max(num_draws, _MIN_PROPOSALS)
-        State = tuple[Int[Array, ""], Int[Array, ""], Float[Array, "draws 2"]]
 
-        def unfinished(state: State) -> Bool[Array, ""]:
-            num_rounds, num_accepted, _ = state
-            return (num_accepted < num_draws) & (num_rounds < _MAX_ROUNDS)
-
-        def another_round(state: State) -> State:
-            num_rounds, num_accepted, draws = state
-            key_point, key_sign = jr.split(jr.fold_in(key, num_rounds))
-            shift = y - _crescent(key_point, (num_proposals,), y.dtype)
+        def propose(key: Key, num: int) -> tuple[Float[Array, "num 2"], Bool[Array, " num"]]:
+            key_point, key_sign = jr.split(key)
+            shift = y - _crescent(key_point, (num,), y.dtype)
             distance, difference = -_ROOT_TWO * shift[:, 0], _ROOT_TWO * shift[:, 1]
-            total = distance * jr.rademacher(key_sign, (num_proposals,), y.dtype)
+            total = distance * jr.rademacher(key_sign, (num,), y.dtype)
             x = 0.5 * jnp.stack([total - difference, total + difference], axis=1)
-            fits = (distance >= 0) & (jnp.abs(x) <= 1).all(axis=1)
-            ranks = num_accepted + jnp.cumsum(fits) - 1
-            draws = draws.at[jnp.where(fits, ranks, num_draws)].set(x, mode="drop")
-            return num_rounds + 1, num_accepted + fits.sum(), draws
+            return x, (distance >= 0) & (jnp.abs(x) <= 1).all(axis=1)
 
-        nothing = jnp.full((num_draws, 2), jnp.nan, y.dtype)
-        start = (jnp.asarray(0), jnp.asarray(0), nothing)
-        return jax.lax.while_loop(unfinished, another_round, start)[2]
+        return accepted_draws(propose, key, num_draws)
 
 
 def _shift(x: Float[Array, "2"]) -> Float[Array, "2"]:

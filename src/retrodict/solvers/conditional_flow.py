@@ -1,10 +1,17 @@
 """Neural posterior estimation by a conditional normalizing flow."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from retrodict.flows import AbstractArchitecture, get_architecture
-from retrodict.objectives import negative_log_likelihood
-from retrodict.solvers.defaults import default_flow_settings, default_training
+from retrodict.distributions import AbstractGenerator
+from retrodict.errors import ConfigurationError
+from retrodict.flows import AbstractArchitecture, FlowEnsemble
+from retrodict.networks import AbstractRecipe
+from retrodict.objectives import members_negative_log_likelihood, negative_log_likelihood
+from retrodict.solvers.defaults import (
+    default_flow,
+    default_flow_members,
+    default_training,
+)
 from retrodict.solvers.trained import AbstractTrainedSolver
 from retrodict.training import TrainingConfig
 from retrodict.training.step import Loss
@@ -18,9 +25,15 @@ class ConditionalFlow(AbstractTrainedSolver):
     Ardizzone et al. 2019, arXiv:1907.02392). Scaling and bounds are bijections inside the
     model: densities are per unit of the user's x, and no draw leaves the bounds.
 
+    By default the posterior is a mixture of several flows that differ in their first weights
+    (deep ensembles, Lakshminarayanan et al. 2017, arXiv:1612.01474), trained side by side in one
+    program: where rows are few, each is too sure in its own way.
+
     Args:
         flow: an architecture's name (see `retrodict.flows.ARCHITECTURES`), or an
             architecture with settings of your own, e.g. `SplineCoupling(num_layers=4)`.
+        num_members: how many flows; None takes what suits the number of rows, and one where
+            `flow` is an architecture with settings of your own.
         max_epochs, batch_size, learning_rate, patience, weight_decay: of the training, see
             `retrodict.training.TrainingConfig`; None takes what suits the number of rows.
         max_seconds: training stops after this time with the best model so far.
@@ -43,6 +56,7 @@ class ConditionalFlow(AbstractTrainedSolver):
         self,
         flow: str | AbstractArchitecture = "spline-coupling",
         *,
+        num_members: int | None = None,
         max_epochs: int | None = None,
         max_seconds: float | None = None,
         batch_size: int | None = None,
@@ -53,6 +67,7 @@ class ConditionalFlow(AbstractTrainedSolver):
         random_state: int = 0,
     ) -> None:
         self.flow = flow
+        self.num_members = num_members
         self.max_epochs = max_epochs
         self.max_seconds = max_seconds
         self.batch_size = batch_size
@@ -62,13 +77,41 @@ class ConditionalFlow(AbstractTrainedSolver):
         self.validation_fraction = validation_fraction
         self.random_state = random_state
 
+    def check_settings(self) -> None:
+        if self.num_members is not None and self.num_members < 1:
+            raise ConfigurationError(
+                f"A posterior needs at least one flow; got num_members={self.num_members}.",
+                "Leave it out to take what suits the number of rows.",
+            )
+        super().check_settings()
+
     def _objective(self) -> Loss:
+        if isinstance(self._architecture, FlowEnsemble):
+            return members_negative_log_likelihood
         return negative_log_likelihood
 
-    def _chosen_architecture(self, num_rows: int) -> AbstractArchitecture:
+    def _held_out_objective(self) -> Loss:
+        return negative_log_likelihood
+
+    def _chosen_architecture(self, num_rows: int) -> AbstractRecipe:
         if isinstance(self.flow, AbstractArchitecture):
-            return self.flow
-        return get_architecture(self.flow, **default_flow_settings(num_rows))
+            flow, num_members = self.flow, self.num_members or 1
+        else:
+            flow = default_flow(self.flow, num_rows)
+            num_members = self.num_members or default_flow_members(num_rows)
+        return FlowEnsemble.of(flow, num_members) if num_members > 1 else flow
+
+    @classmethod
+    def _restored_architecture(cls, description: dict[str, Any]) -> AbstractRecipe:
+        if description["name"] != FlowEnsemble.name:
+            return super()._restored_architecture(description)
+        return FlowEnsemble(**{key: v for key, v in description.items() if key != "name"})
+
+    def _distributions(self) -> list[AbstractGenerator]:
+        model = self._model
+        if not isinstance(self._architecture, FlowEnsemble):
+            return [model]
+        return [model.component(k) for k in range(self._architecture.num_members)]
 
     def _chosen_training(self, num_rows: int) -> TrainingConfig:
         return default_training(

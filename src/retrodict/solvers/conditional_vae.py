@@ -174,6 +174,7 @@ class ConditionalVAE(AbstractTrainedSolver):
     """
 
     _loss_is_likelihood: ClassVar[bool] = True
+    _has_density: ClassVar[bool] = False
 
     def __init__(
         self,

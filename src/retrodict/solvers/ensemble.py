@@ -4,13 +4,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from sklearn.base import clone
 
 from retrodict.errors import CapabilityError, ConfigurationError
+from retrodict.problems.base import AbstractProblem
 from retrodict.solvers.base import AbstractSolver
+from retrodict.solvers.conditional_flow import ConditionalFlow
 from retrodict.solvers.mixed_sampler import MixedSampler
 from retrodict.solvers.registry import SOLVERS, get_solver
+from retrodict.solvers.sequential import OneObservation
 from retrodict.solvers.stacking import cautious_stacking_weights, mixture_log_density
 from retrodict.solvers.trained import AbstractTrainedSolver
 from retrodict.tables import Matrix
@@ -89,6 +92,32 @@ class Ensemble(AbstractSolver):
                 "Use 0.1.",
             )
 
+    def fit_problem(
+        self,
+        problem: AbstractProblem,
+        *,
+        num_simulations: int = 10_000,
+        observation: Any = None,
+        num_rounds: int = 5,
+        truncation: float = 1e-4,
+        progress: Progress | None = None,
+        checkpoint: Path | None = None,
+    ) -> "Ensemble":
+        """As for a single network, see `AbstractTrainedSolver.fit_problem`, but never online."""
+        if observation is None:
+            return super().fit_problem(
+                problem, num_simulations=num_simulations, progress=progress, checkpoint=checkpoint
+            )
+        return self._fit_for_one(
+            problem,
+            observation,
+            num_simulations=num_simulations,
+            num_rounds=num_rounds,
+            truncation=truncation,
+            progress=progress,
+            checkpoint=checkpoint,
+        )
+
     @property
     def history_(self) -> "pandas.DataFrame":
         """The members' histories below each other; `member` counts them from 0."""
@@ -121,6 +150,8 @@ class Ensemble(AbstractSolver):
             "log_scores": None if self.log_scores_ is None else self.log_scores_.tolist(),
             "log_score": self.log_score_,
             "num_rows": self.num_rows_,
+            "num_diverged": self.num_diverged_,
+            "one_observation": self._one_observation and self._one_observation.to_state(),
         }, arrays
 
     @classmethod
@@ -149,6 +180,8 @@ class Ensemble(AbstractSolver):
             state["log_score"],
         )
         ensemble.num_rows_ = state["num_rows"]
+        ensemble.num_diverged_ = state.get("num_diverged", 0)
+        ensemble._one_observation = OneObservation.from_state(state.get("one_observation"))
         ensemble._training_observations = members[0]._training_observations
         ensemble.parameters_ = members[0].parameters_
         ensemble.observables_ = members[0].observables_
@@ -168,6 +201,8 @@ class Ensemble(AbstractSolver):
         seeds = np.random.SeedSequence(self.random_state).generate_state(self.num_members)
         for i, seed in enumerate(seeds.tolist()):
             member = clone(self._template()).set_params(random_state=seed)
+            if isinstance(member, ConditionalFlow) and member.num_members is None:
+                member.num_members = 1  # Several flows are what this ensemble is for.
             member._fit(
                 Matrix(x[used]),
                 Matrix(y[used]),
@@ -210,6 +245,9 @@ class Ensemble(AbstractSolver):
     def _sampler(self, y: Float[np.ndarray, "observations cond"]) -> MixedSampler:
         members = [member._sampler(y) for member in self.members_]
         return MixedSampler(members, self.weights_, len(y))
+
+    def _held_out(self, num_rows: int) -> Int[np.ndarray, " held_out"]:
+        return self._split(num_rows)[0]
 
     def _split(self, num_rows: int) -> tuple[np.ndarray, np.ndarray]:
         order = np.random.default_rng(self.random_state).permutation(num_rows)

@@ -15,8 +15,9 @@ where no value ever was, belongs to the point. The probability of the point is t
 
 from dataclasses import dataclass
 
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 _SMALLEST_SHARE = 0.02
 _WIDTH = 1.0
@@ -88,6 +89,27 @@ class PointMasses:
         at_lower, at_upper = self._at(x)
         x = np.where(at_lower, self.lower - depth * np.asarray(self.lower_width), x)
         return np.where(at_upper, self.upper + depth * np.asarray(self.upper_width), x)
+
+
+def spread_one(
+    masses: PointMasses, x: Float[Array, " dim"], depth: Float[Array, " dim"]
+) -> Float[Array, " dim"]:
+    """x~ of one example, as `PointMasses.spread`, within a JAX program.
+
+    Args:
+        masses: which bounds carry probability.
+        x: the example.
+        depth: how deep in its strip a value at a point mass is put, from 0 to 1.
+    """
+
+    def ends(values: np.ndarray | tuple[float, ...]) -> Array:
+        return jnp.asarray(np.asarray(values), x.dtype)
+
+    has_lower, has_upper = np.asarray(masses.lower_width) > 0, np.asarray(masses.upper_width) > 0
+    at_lower = has_lower & (x <= ends(np.add(masses.lower, masses.lower_gap)))
+    at_upper = has_upper & (x >= ends(np.subtract(masses.upper, masses.upper_gap)))
+    x = jnp.where(at_lower, ends(masses.lower) - depth * ends(masses.lower_width), x)
+    return jnp.where(at_upper, ends(masses.upper) + depth * ends(masses.upper_width), x)
 
 
 def find_point_masses(

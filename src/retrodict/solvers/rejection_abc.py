@@ -126,6 +126,7 @@ class RejectionABC(AbstractSolver):
             "parameters": [asdict(variable) for variable in self.parameters_],
             "observables": [asdict(variable) for variable in self.observables_],
             "scaling": scaling,
+            "num_diverged": self.num_diverged_,
         }
         kept = self._training_observations.to_arrays()
         return state, arrays | kept | {"x": self._x, "y": self._y}
@@ -137,6 +138,7 @@ class RejectionABC(AbstractSolver):
         solver.parameters_ = tuple(Variable(**variable) for variable in state["parameters"])
         solver.observables_ = tuple(Variable(**variable) for variable in state["observables"])
         solver.n_features_in_ = len(solver.observables_)
+        solver.num_diverged_ = state.get("num_diverged", 0)
         scaling = Scaling.from_state(state["scaling"], arrays)
         spread = scaling.point_masses.spread(
             arrays["x"], np.random.default_rng(solver.random_state)

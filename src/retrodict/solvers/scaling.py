@@ -5,7 +5,7 @@ its digits while the network between works in single precision.
 """
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import equinox as eqx
@@ -28,6 +28,19 @@ from retrodict.solvers.point_masses import PointMasses, find_point_masses
 from retrodict.variables import Variable
 
 _MIN_GAIN = 0.1
+
+
+@dataclass(frozen=True)
+class ScaledPairs:
+    """Pairs as training takes them.
+
+    Attributes:
+        batch: u and c, in single precision.
+        mean_log_det: of log |det du/dx|, what -log p(u | c) exceeds -log p(x | y) by.
+    """
+
+    batch: tuple[Float[np.ndarray, "rows dim"], Float[np.ndarray, "rows cond"]]
+    mean_log_det: float
 
 
 class Scaling(eqx.Module):
@@ -74,6 +87,13 @@ class Scaling(eqx.Module):
         with jax.enable_x64(True):
             u, c, log_det = _forward(self, jnp.asarray(x), jnp.asarray(y))
             return np.asarray(u), np.asarray(c), np.asarray(log_det)
+
+    def pairs(
+        self, x: Float[np.ndarray, "rows dim"], y: Float[np.ndarray, "rows cond"]
+    ) -> "ScaledPairs":
+        """Spread values x~ and their observations as training takes them."""
+        u, c, log_det = self.forward(x, y)
+        return ScaledPairs((u.astype(np.float32), c.astype(np.float32)), float(log_det.mean()))
 
     def whiten(self, x: Float[np.ndarray, "rows dim"]) -> Float[np.ndarray, "rows dim"]:
         """u of each row of spread values x~, of a scaling that was fitted without regression."""

@@ -11,6 +11,7 @@ import numpy as np
 from retrodict.flows import get_architecture
 from retrodict.networks import AbstractRecipe
 from retrodict.solvers.scaling import Scaling
+from retrodict.solvers.sequential import OneObservation
 from retrodict.solvers.training_observations import TrainingObservations
 from retrodict.training import Outcome
 from retrodict.variables import Variable, names_of
@@ -40,6 +41,8 @@ def to_state(solver: "AbstractTrainedSolver") -> tuple[dict[str, Any], dict[str,
         .to_dict("list"),
         "outcome": solver.outcome_.value,
         "num_rows": solver.num_rows_,
+        "num_diverged": solver.num_diverged_,
+        "one_observation": solver._one_observation and solver._one_observation.to_state(),
         "data_sha256": solver.data_sha256_,
     }
     return state, arrays
@@ -61,6 +64,9 @@ def from_state(
     solver.history_ = pd.DataFrame(state["history"]).astype({"training_loss": float})
     solver.outcome_ = Outcome(state["outcome"])
     solver.num_rows_ = state["num_rows"]
+    # Older bundles do not say: until then, a fit with any was refused.
+    solver.num_diverged_ = state.get("num_diverged", 0)
+    solver._one_observation = OneObservation.from_state(state.get("one_observation"))
     solver.data_sha256_ = state["data_sha256"]
     solver.n_features_in_ = len(solver.observables_)
     solver._architecture = kind._restored_architecture(state["architecture"])

@@ -3,12 +3,13 @@
 import abc
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import Float, PyTree
+from jax.sharding import Mesh
+from jaxtyping import Float, Int, PyTree
 
 from retrodict.bijections import without_throw
 from retrodict.diagnostics import RoundTrip, round_trip
@@ -16,10 +17,13 @@ from retrodict.distributions import AbstractGenerator, Transformed
 from retrodict.errors import CapabilityError, ConfigurationError
 from retrodict.flows import get_architecture
 from retrodict.networks import AbstractRecipe
+from retrodict.problems.base import AbstractProblem
 from retrodict.solvers import state as saved
 from retrodict.solvers.base import FEWEST_ROWS, AbstractSolver
+from retrodict.solvers.mixed_sampler import MixedSampler
+from retrodict.solvers.online import Length, learn_online
 from retrodict.solvers.sampler import AbstractPosteriorSampler, ScaledDistribution
-from retrodict.solvers.scaling import fit_scaling, transform_names
+from retrodict.solvers.scaling import ScaledPairs, fit_scaling, transform_names
 from retrodict.tables import as_matrix
 from retrodict.training import Progress, TrainingConfig, TrainingResult, train
 from retrodict.training.mesh import shared_mesh
@@ -29,6 +33,8 @@ from retrodict.variables import names_of
 
 if TYPE_CHECKING:
     import pandas  # noqa: ICN001 (beartype resolves the full name at run time)
+
+_Trained = TypeVar("_Trained", bound="AbstractTrainedSolver")
 
 
 class AbstractTrainedSolver(AbstractSolver):
@@ -48,6 +54,10 @@ class AbstractTrainedSolver(AbstractSolver):
         n_features_in_: columns of y.
     """
 
+    max_epochs: int | None
+    max_seconds: float | None
+    patience: int | None
+    weight_decay: float | None
     validation_fraction: float
     _loss_is_likelihood: ClassVar[bool]
     # Whether x is replaced by what a linear regression on y leaves of it. Not for a model that
@@ -80,24 +90,129 @@ class AbstractTrainedSolver(AbstractSolver):
         model: AbstractGenerator = self._model
         return model
 
+    def _distributions(self) -> list[AbstractGenerator]:
+        """Whose mixture with equal weights answers: one alone, unless a solver says more."""
+        return [self._distribution()]
+
     @classmethod
     def _restored_architecture(cls, description: dict[str, Any]) -> AbstractRecipe:
         """The architecture from its name and settings, as a bundle holds them."""
         return get_architecture(**description)
 
+    def fit_problem(
+        self: _Trained,
+        problem: AbstractProblem,
+        *,
+        num_simulations: int | None = None,
+        observation: Any = None,
+        num_rounds: int = 5,
+        truncation: float = 1e-4,
+        online: bool = False,
+        max_steps: int | None = None,
+        max_seconds: float | None = None,
+        progress: Progress | None = None,
+        checkpoint: Path | None = None,
+    ) -> _Trained:
+        """Simulates pairs from a problem's prior and learns from them.
+
+        Online, every batch is simulated when it is needed, inside the compiled loop; nothing is
+        stored and nothing seen twice, so that training longer never overfits. That is for
+        simulators in JAX. A pilot of 15,000 simulations tells the scaling and judges epochs, of
+        500 steps each.
+
+        With an `observation`, rounds of simulations look ever closer at where its posterior lies
+        (truncated proposals, Deistler et al. 2022, arXiv:2210.04815). The solver then answers
+        this observation only; `rounds_` and `truncation_check_` tell how that went. A killed fit
+        goes on after the rounds whose files, named after `checkpoint`, are there.
+
+        Args:
+            problem: prior and simulator.
+            num_simulations: how many pairs, of all rounds together; 10,000 if left out. Online:
+                how many to train on, in whole batches.
+            observation: y, as `retrodict` takes a single one, to fit for it alone.
+            num_rounds: how often to train and look closer, with an `observation`.
+            truncation: share of the present posterior that a round may leave out.
+            online: whether to simulate while training, for exactly one of `num_simulations`,
+                `max_steps`, `max_seconds` and the solver's `max_epochs`.
+            max_steps: batches to train on, online; as `num_simulations` it makes a fit
+                repeatable.
+            max_seconds: time to train for, online, pilot and compilation included; the learning
+                rate falls with it. The solver's own if left out.
+            progress: as in `fit`.
+            checkpoint: as in `fit`.
+
+        Warns:
+            DivergedSimulationsWarning: some ended in NaN or infinity, and are left out.
+            MisspecificationWarning: the observation is unlike what the prior's causes produce.
+            TruncationWarning: rounds may have cut off a part of the posterior.
+
+        Raises:
+            TooFewRowsError: too few to train and to validate on.
+            SimulationError: more than a tenth ended in NaN or infinity.
+            CapabilityError: online, of a simulator that is not JAX, or whose columns need double
+                precision; an observation, for a solver without a density.
+            ConfigurationError: online, not exactly one limit; rounds that cannot be.
+            DataError: the prior makes the observation hardly possible.
+        """
+        if observation is not None:
+            if online or max_steps is not None or max_seconds is not None:
+                raise ConfigurationError(
+                    "Rounds for one observation train on stored simulations; got online training.",
+                    "Leave `online`, `max_steps` and `max_seconds` out, or `observation`.",
+                )
+            return self._fit_for_one(
+                problem,
+                observation,
+                num_simulations=10_000 if num_simulations is None else num_simulations,
+                num_rounds=num_rounds,
+                truncation=truncation,
+                progress=progress,
+                checkpoint=checkpoint,
+            )
+        if not online:
+            if max_steps is not None or max_seconds is not None:
+                raise ConfigurationError(
+                    "`max_steps` and `max_seconds` of `fit_problem` are for online training.",
+                    "Add `online=True`; to limit training on stored simulations, say "
+                    f"`{type(self).__name__}(max_seconds=...)`.",
+                )
+            num_simulations = 10_000 if num_simulations is None else num_simulations
+            return super().fit_problem(
+                problem,
+                num_simulations=num_simulations,
+                progress=progress,
+                checkpoint=checkpoint,
+            )
+        self.check_settings()
+        length = Length(
+            num_simulations=num_simulations,
+            max_steps=max_steps,
+            max_seconds=self.max_seconds if max_seconds is None else max_seconds,
+            max_epochs=self.max_epochs,
+        )
+        learn_online(self, problem, length, progress, checkpoint)
+        return self
+
     def _sampler(self, y: Float[np.ndarray, "observations cond"]) -> AbstractPosteriorSampler:
-        return ScaledDistribution(self._distribution(), self._scaling, y)
+        members = [ScaledDistribution(d, self._scaling, y) for d in self._distributions()]
+        if len(members) == 1:
+            return members[0]
+        return MixedSampler(members, np.full(len(members), 1 / len(members)), len(y))
 
     @property
     def has_round_trip(self) -> bool:
-        """Whether draws come from a flow, whose inverse `round_trip` can certify."""
-        return isinstance(self._distribution(), Transformed)
+        """Whether draws come from flows, whose inverses `round_trip` can certify."""
+        return len(self._flows) > 0
+
+    @property
+    def _flows(self) -> list[Transformed]:
+        return [d for d in self._distributions() if isinstance(d, Transformed)]
 
     def round_trip(self, x: Any, y: Any, *, random_state: int = 0) -> RoundTrip:
         """The certificate of the flow's inverse, at pairs and at draws from its base.
 
-        See `retrodict.diagnostics.round_trip`. Errors are in standard deviations of each
-        parameter over these pairs.
+        Of several flows, that of the worst. See `retrodict.diagnostics.round_trip`. Errors are in
+        standard deviations of each parameter over these pairs.
 
         Args:
             x: causes, as in `fit`.
@@ -108,8 +223,7 @@ class AbstractTrainedSolver(AbstractSolver):
             CapabilityError: this solver has no flow to invert.
         """
         self._require_fitted()
-        flow = self._distribution()
-        if not isinstance(flow, Transformed):
+        if not self.has_round_trip:
             raise CapabilityError(
                 f"A round trip needs a flow; {type(self).__name__} has none.",
                 "Nothing has to be inverted here.",
@@ -119,13 +233,17 @@ class AbstractTrainedSolver(AbstractSolver):
         rng = np.random.default_rng(random_state)
         spread = self._scaling.point_masses.spread(x_matrix.values, rng)
         u, c, _ = self._scaling.forward(spread, y_matrix.values)
-        return round_trip(
-            flow,
-            u,
-            c,
-            key=jax.random.key(random_state),
-            names=names_of(self.parameters_),
-        )
+        of_each = [
+            round_trip(
+                flow, u, c, key=jax.random.key(random_state), names=names_of(self.parameters_)
+            )
+            for flow in self._flows
+        ]
+
+        def goodness(one: RoundTrip) -> tuple[bool, float, float]:
+            return one.passed, -one.share_not_converged, -one.largest_error
+
+        return min(of_each, key=goodness)
 
     @property
     def scaling_(self) -> "pandas.DataFrame":
@@ -168,41 +286,65 @@ class AbstractTrainedSolver(AbstractSolver):
         progress: Progress | None,
         checkpoint: Path | None,
     ) -> None:
-        num_rows = len(x)
         key_build, key_train = jax.random.split(jax.random.key(self.random_state))
         rng = np.random.default_rng(self.random_state)
-        held_out, used = self._split(num_rows, rng)
-        scaling, spread = fit_scaling(
-            x[used], y[used], self.parameters_, rng, regress=self._regresses_on_y
-        )
-        spread_held_out = scaling.point_masses.spread(x[held_out], rng)
-        self._scaling = scaling
+        held_out, used = self._split(len(x), rng)
+        of_training, of_held_out = self._scale(x, y, used, held_out, rng)
         self._architecture = self._chosen_architecture(len(used))
         config = self._chosen_training(len(used))
-        u, c, log_det = scaling.forward(spread, y[used])
-        u_held_out, c_held_out, log_det_held_out = scaling.forward(spread_held_out, y[held_out])
         result: TrainingResult = train(
             self._build(key_build),
             self._objective(),
-            (np.float32(u), np.float32(c)),
-            (np.float32(u_held_out), np.float32(c_held_out)),
+            of_training.batch,
+            of_held_out.batch,
             key=key_train,
             config=config,
             progress=progress,
             checkpoint=checkpoint,
             validation_loss=self._held_out_objective(),
-            mesh=shared_mesh(config.batch_size) if self._shares_batches else None,
+            mesh=self._mesh(config),
         )
+        self._keep(result, of_training, of_held_out)
+        self.num_rows_ = len(x)
+        self.data_sha256_ = hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()
+
+    def _scale(
+        self,
+        x: Float[np.ndarray, "rows dim"],
+        y: Float[np.ndarray, "rows cond"],
+        used: Int[np.ndarray, " used"],
+        held_out: Int[np.ndarray, " held_out"],
+        rng: np.random.Generator,
+    ) -> tuple[ScaledPairs, ScaledPairs]:
+        """Fits the scaling to the rows that are used; these and the held-out ones, scaled."""
+        self._scaling, spread = fit_scaling(
+            x[used], y[used], self.parameters_, rng, regress=self._regresses_on_y
+        )
+        spread_held_out = self._scaling.point_masses.spread(x[held_out], rng)
+        return (
+            self._scaling.pairs(spread, y[used]),
+            self._scaling.pairs(spread_held_out, y[held_out]),
+        )
+
+    def _mesh(self, config: TrainingConfig) -> Mesh | None:
+        """The devices that share each batch."""
+        return shared_mesh(config.batch_size) if self._shares_batches else None
+
+    def _keep(
+        self, result: TrainingResult, of_training: ScaledPairs, of_held_out: ScaledPairs
+    ) -> None:
+        """Keeps the model, and how its training went."""
         self._model = result.model
         history = result.to_frame()
         if self._loss_is_likelihood:
             # In the user's units: -log p(x | y), not -log p(u | c).
-            history["training_loss"] -= log_det.mean()
-            history["validation_loss"] -= log_det_held_out.mean()
+            history["training_loss"] -= of_training.mean_log_det
+            history["validation_loss"] -= of_held_out.mean_log_det
         self.history_ = history
         self.outcome_ = result.outcome
-        self.num_rows_ = num_rows
-        self.data_sha256_ = hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()
+
+    def _held_out(self, num_rows: int) -> Int[np.ndarray, " held_out"]:
+        return self._split(num_rows, np.random.default_rng(self.random_state))[0]
 
     def _split(self, num_rows: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         if not 0 < self.validation_fraction < 1:

@@ -15,7 +15,13 @@ class TrainingConfig:
         learning_rate: peak of the schedule.
         max_epochs: passes over the data, unless training stops earlier; also the length of
             the schedule.
+        max_steps: steps in all, for training that may end inside an epoch; `max_epochs` then
+            does not count, neither for the end nor for the schedule.
         max_seconds: wall-clock budget, compilation and resumed runs included.
+        anneal_by_time: the schedule follows the share of `max_seconds` that has passed, at the
+            pace that is measured, so that training ends at the low learning rate on any
+            machine; neither `max_epochs` nor `max_steps` counts. How many steps there are, and
+            with them the result, then depends on the machine.
         warmup_fraction: share of all steps over which the learning rate rises linearly.
         final_learning_rate_fraction: of the peak, reached by a cosine at the last step.
         weight_decay: decoupled, multiplied by the learning rate (AdamW).
@@ -38,7 +44,9 @@ class TrainingConfig:
     batch_size: int = 512
     learning_rate: float = 1e-3
     max_epochs: int = 100
+    max_steps: int | None = None
     max_seconds: float | None = None
+    anneal_by_time: bool = False
     warmup_fraction: float = 0.05
     final_learning_rate_fraction: float = 0.01
     weight_decay: float = 0.0
@@ -60,18 +68,22 @@ class TrainingConfig:
             "validation_batch_size",
         ):
             _require(self, name, "a whole number of at least 1", _is_count(getattr(self, name)))
-        _require(
-            self,
-            "patience",
-            "None or a whole number of at least 1",
-            self.patience is None or _is_count(self.patience),
-        )
+        for name in ("patience", "max_steps"):
+            value = getattr(self, name)
+            holds = value is None or _is_count(value)
+            _require(self, name, "None or a whole number of at least 1", holds)
         _require(self, "learning_rate", "positive and finite", 0 < self.learning_rate < math.inf)
         _require(
             self,
             "max_seconds",
             "None or positive",
             self.max_seconds is None or self.max_seconds > 0,
+        )
+        _require(
+            self,
+            "anneal_by_time",
+            "False without `max_seconds`",
+            not self.anneal_by_time or self.max_seconds is not None,
         )
         _require(self, "warmup_fraction", "between 0 and 1", 0 <= self.warmup_fraction <= 1)
         _require(
@@ -95,6 +107,12 @@ class TrainingConfig:
             "None or between 0 and 1, both excluded",
             self.ema_decay is None or 0 < self.ema_decay < 1,
         )
+
+    def num_steps(self, steps_per_epoch: int) -> int | None:
+        """Steps of the whole schedule; None where time decides."""
+        if self.anneal_by_time:
+            return None
+        return self.max_steps or self.max_epochs * steps_per_epoch
 
 
 def _is_count(value: object) -> bool:

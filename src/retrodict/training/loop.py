@@ -135,7 +135,8 @@ def train_online(
 ) -> TrainingResult:
     """Minimises a loss over fresh simulations, made inside the compiled loop.
 
-    As `train`, except for:
+    Simulations that are not finite are left out and counted in the result. As `train`, except
+    for:
 
     Args:
         model: any pytree.
@@ -214,7 +215,8 @@ def _train(
             weight_decay=jnp.asarray(config.weight_decay, float) if config.weight_decay else None,
             betas=config.betas,
         ),
-        schedule=cosine_with_warmup(config, config.max_epochs * source.steps_per_epoch),
+        # Where time decides, the run stretches the schedule as it measures its pace.
+        schedule=cosine_with_warmup(config, config.num_steps(source.steps_per_epoch) or 1),
         ema_decay=ema_decay,
         max_bad_steps=jnp.asarray(config.max_bad_steps, jnp.int32),
         key=step_key,
@@ -256,7 +258,7 @@ def _drive(run: Run, *, progress: Progress, description: str) -> TrainingResult:
     """Calls the device until there is an outcome, and tells about it in between."""
     outcome: Outcome | None = None
     with deferred_interrupt() as interrupt:
-        progress.start(run.config.max_epochs, description)
+        progress.start(run.total_epochs, description)
         try:
             run.begin()
             progress.update(run.history[-1], run.time_left, run.fraction)

@@ -6,6 +6,8 @@ import time
 _SECONDS_PER_CALL = 0.5
 # The rate of a few steps is a poor guess for that of many.
 _LARGEST_GROWTH = 10
+# What an int32 counts to, with room for the steps already taken.
+_MOST_STEPS = 2**30
 
 
 class Pace:
@@ -48,6 +50,13 @@ class Pace:
         # The short last call of an epoch says little, and must not slow down the next.
         self._next_steps = max(1, min(affordable, max(largest, self._next_steps)))
         self._next_steps = min(self._next_steps, self._most_steps)
+
+    def steps_within(self, seconds: float) -> int | None:
+        """How many steps go into that time, validation included; None if unknown."""
+        if not self._warm_steps or self._warm_since is None:
+            return None
+        per_step = (time.perf_counter() - self._warm_since) / self._warm_steps
+        return int(min(_MOST_STEPS, max(0.0, seconds) / max(per_step, 1e-9)))
 
     def time_left(self, steps_left: int, max_seconds: float | None) -> float | None:
         """Seconds that the remaining steps will take, validation included; None if unknown."""

@@ -12,8 +12,13 @@ class Progress(Protocol):
     The share of the work that is done is `(record.epoch + fraction) / total_epochs`.
     """
 
-    def start(self, total_epochs: int, description: str) -> None:
-        """Training begins, or goes on from a checkpoint."""
+    def start(self, total_epochs: int | None, description: str) -> None:
+        """Training begins, or goes on from a checkpoint.
+
+        Args:
+            total_epochs: how many at most; None where time decides how many there will be.
+            description: of the run.
+        """
 
     def update(self, record: EpochRecord, time_left_seconds: float | None, fraction: float) -> None:
         """Training got further.
@@ -32,7 +37,7 @@ class Progress(Protocol):
 class SilentProgress:
     """Tells nobody."""
 
-    def start(self, total_epochs: int, description: str) -> None:
+    def start(self, total_epochs: int | None, description: str) -> None:
         """Nothing to tell."""
 
     def update(self, record: EpochRecord, time_left_seconds: float | None, fraction: float) -> None:

@@ -74,6 +74,8 @@ class TrainingResult:
         best_validation_loss: the held-out loss of the model.
         num_skipped_steps: steps that were skipped because they were not finite.
         seconds: wall-clock time, earlier parts of a resumed run included.
+        num_steps: all steps taken, skipped ones included.
+        num_left_out: simulations left out of their batches because they were not finite.
     """
 
     model: PyTree
@@ -83,6 +85,8 @@ class TrainingResult:
     best_validation_loss: float
     num_skipped_steps: int
     seconds: float
+    num_steps: int
+    num_left_out: int
 
     def to_frame(self) -> "pd.DataFrame":
         """The history as a table, one row per epoch, metrics after the other columns."""

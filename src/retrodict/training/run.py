@@ -16,12 +16,16 @@ from retrodict.training.config import TrainingConfig
 from retrodict.training.fingerprint import Fingerprint
 from retrodict.training.pace import Pace
 from retrodict.training.result import EpochRecord, Outcome, TrainingResult
+from retrodict.training.schedule import cosine_with_warmup
 from retrodict.training.sharding import replicate
 from retrodict.training.source import Window
 from retrodict.training.state import initial_state, snapshot
 from retrodict.training.step import Program, run_steps
 from retrodict.training.validation import Validation, held_out_loss
 from retrodict.typing import Key
+
+# Many, so that the schedule hardly begins with the few steps before the first measurement.
+_STEPS_BEFORE_PACE_IS_KNOWN = 100_000
 
 
 class Run:
@@ -55,6 +59,7 @@ class Run:
         self._checkpoint_seconds = checkpoint_seconds
         self._fingerprint = fingerprint
         self._steps_per_epoch = program.source.steps_per_epoch
+        self._most_steps = config.num_steps(self._steps_per_epoch)
         # Placed as the compiled loop gives it back, or the second call would compile it anew.
         self._state = replicate(
             initial_state(parameters, program.optimiser, averaged=config.ema_decay is not None),
@@ -79,10 +84,16 @@ class Run:
         return self._position / self._steps_per_epoch
 
     @property
+    def total_epochs(self) -> int | None:
+        """Epochs of the whole run, a last one in part included; None where time decides."""
+        return None if self._most_steps is None else -(-self._most_steps // self._steps_per_epoch)
+
+    @property
     def time_left(self) -> float | None:
         """Seconds that training can still take at most; None while unknown."""
-        steps_left = self.config.max_epochs * self._steps_per_epoch - self._num_steps
-        return self._pace.time_left(steps_left, self.config.max_seconds)
+        if self._most_steps is None:
+            return max(0.0, self._seconds_left)
+        return self._pace.time_left(self._most_steps - self._num_steps, self.config.max_seconds)
 
     def begin(self) -> None:
         """Goes on from the checkpoint, or validates the model as it came."""
@@ -99,11 +110,11 @@ class Run:
         patience = self.config.patience
         if between_epochs and patience is not None and self._epoch - self._best_epoch >= patience:
             return Outcome.CONVERGED
-        if between_epochs and self._epoch >= self.config.max_epochs:
+        if self._most_steps is not None and self._num_steps >= self._most_steps:
             return Outcome.EXHAUSTED
         if interrupted:
             return Outcome.INTERRUPTED
-        if self.config.max_seconds is not None and self._pace.seconds >= self.config.max_seconds:
+        if self._seconds_left <= 0:
             return Outcome.TIME_OUT
         return None
 
@@ -112,7 +123,10 @@ class Run:
         if self._window is None or self._position >= self._window.stop:
             epoch_key = jax.random.fold_in(self._shuffle_key, self._epoch)
             self._window = self._program.source.window(epoch_key, self._position)
-        stop = min(self._window.stop, self._position + self._pace.next_steps)
+        steps_left = self._steps_left()
+        if self.config.anneal_by_time:
+            self._schedule_over(self._num_steps + steps_left)
+        stop = min(self._window.stop, self._position + min(self._pace.next_steps, steps_left))
         started = time.perf_counter()
         self._state = run_steps(
             (
@@ -163,11 +177,30 @@ class Run:
             best_validation_loss=self._best_loss,
             num_skipped_steps=self._num_steps - self._num_updates,
             seconds=self._pace.seconds,
+            num_steps=self._num_steps,
+            num_left_out=int(self._state.num_left_out),
         )
 
     @property
     def _num_steps(self) -> int:
         return self._epoch * self._steps_per_epoch + self._position
+
+    @property
+    def _seconds_left(self) -> float:
+        limit = self.config.max_seconds
+        return math.inf if limit is None else limit - self._pace.seconds
+
+    def _steps_left(self) -> int:
+        """Steps before the end; where time decides, what the present pace allows."""
+        if self._most_steps is not None:
+            return self._most_steps - self._num_steps
+        allowed = self._pace.steps_within(self._seconds_left)
+        return _STEPS_BEFORE_PACE_IS_KNOWN if allowed is None else max(1, allowed)
+
+    def _schedule_over(self, num_steps: int) -> None:
+        """Stretches the schedule; its numbers are traced, so nothing is compiled anew."""
+        schedule = replicate(cosine_with_warmup(self.config, num_steps), self._program.mesh)
+        self._program = eqx.tree_at(lambda program: program.schedule, self._program, schedule)
 
     def _validate(self, epoch: int) -> None:
         """Writes the record of an epoch, and keeps its parameters if they are to be returned."""

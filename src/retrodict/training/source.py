@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
-from retrodict.typing import Array, Int, Key
+from retrodict.typing import Array, Bool, Int, Key
 
 
 class Window(eqx.Module):
@@ -43,8 +43,14 @@ class AbstractBatchSource(eqx.Module):
         """What the steps of the epoch from `position` on need; called by the host."""
 
     @abc.abstractmethod
-    def batch(self, arrays: PyTree, position: Int[Array, ""], key: Key) -> PyTree:
-        """The batch of one step of the epoch; called inside the compiled loop."""
+    def batch(
+        self, arrays: PyTree, position: Int[Array, ""], key: Key
+    ) -> tuple[PyTree, Int[Array, ""]]:
+        """The batch of one step of the epoch; called inside the compiled loop.
+
+        Returns:
+            The batch, and the number of examples that had to be left out of it.
+        """
 
 
 class InMemory(AbstractBatchSource):
@@ -62,17 +68,25 @@ class InMemory(AbstractBatchSource):
         order = _shuffled(epoch_key, num_rows=jax.tree.leaves(self.data)[0].shape[0])
         return Window(order, stop=self.steps_per_epoch)
 
-    def batch(self, arrays: PyTree, position: Int[Array, ""], key: Key) -> PyTree:
+    def batch(
+        self, arrays: PyTree, position: Int[Array, ""], key: Key
+    ) -> tuple[PyTree, Int[Array, ""]]:
         del key
         rows = jax.lax.dynamic_slice_in_dim(arrays, position * self.batch_size, self.batch_size)
-        return jax.tree.map(
+        batch = jax.tree.map(
             lambda leaf: leaf.at[rows].get(mode="promise_in_bounds", unique_indices=True),
             self.data,
         )
+        return batch, jnp.zeros((), jnp.int32)
 
 
 class Online(AbstractBatchSource):
-    """Fresh simulations every step; nothing is seen twice, so nothing can be overfitted."""
+    """Fresh simulations every step; nothing is seen twice, so nothing can be overfitted.
+
+    A simulation that is not finite is left out, and others of its batch stand in for it: the
+    loss estimates the mean over simulations that are finite. A batch without any is left as it
+    is, and its step will be skipped.
+    """
 
     simulate: Callable[[Key], PyTree]
     batch_size: int = eqx.field(static=True)
@@ -82,9 +96,26 @@ class Online(AbstractBatchSource):
         del epoch_key, position
         return Window((), stop=self.steps_per_epoch)
 
-    def batch(self, arrays: PyTree, position: Int[Array, ""], key: Key) -> PyTree:
+    def batch(
+        self, arrays: PyTree, position: Int[Array, ""], key: Key
+    ) -> tuple[PyTree, Int[Array, ""]]:
         del arrays, position
-        return jax.vmap(self.simulate)(jax.random.split(key, self.batch_size))
+        batch = jax.vmap(self.simulate)(jax.random.split(key, self.batch_size))
+        finite = jnp.ones(self.batch_size, bool)
+        for leaf in jax.tree.leaves(batch):
+            finite &= jnp.isfinite(leaf).reshape(self.batch_size, -1).all(axis=1)
+        num_left_out = jnp.sum(~finite, dtype=jnp.int32)
+        return jax.lax.cond(num_left_out > 0, _finite_rows, lambda rows, _: rows, batch, finite), (
+            num_left_out
+        )
+
+
+def _finite_rows(batch: PyTree, finite: Bool[Array, " rows"]) -> PyTree:
+    """As many rows, of the finite ones in turn: each as often as any other, or once more."""
+    order = jnp.argsort(~finite, stable=True)
+    num_finite = jnp.maximum(finite.sum(dtype=jnp.int32), 1)
+    rows = order[jnp.arange(finite.shape[0], dtype=jnp.int32) % num_finite]
+    return jax.tree.map(lambda leaf: leaf[rows], batch)
 
 
 @eqx.filter_jit

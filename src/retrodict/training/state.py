@@ -24,6 +24,7 @@ class TrainingState(eqx.Module):
         worst_streak: the longest such streak so far.
         loss_sum: of the finite losses of this epoch.
         num_losses: how many they are.
+        num_left_out: examples left out of their batches so far because they were not finite.
     """
 
     parameters: PyTree
@@ -36,6 +37,7 @@ class TrainingState(eqx.Module):
     worst_streak: Int[Array, ""]
     loss_sum: Scalar
     num_losses: Int[Array, ""]
+    num_left_out: Int[Array, ""]
 
 
 def initial_state(parameters: PyTree, optimiser: AdamW, *, averaged: bool) -> TrainingState:
@@ -52,6 +54,7 @@ def initial_state(parameters: PyTree, optimiser: AdamW, *, averaged: bool) -> Tr
         worst_streak=jnp.zeros((), jnp.int32),
         loss_sum=jnp.zeros((), float),
         num_losses=jnp.zeros((), jnp.int32),
+        num_left_out=jnp.zeros((), jnp.int32),
     )
 
 

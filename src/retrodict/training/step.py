@@ -108,7 +108,7 @@ def _step(
 ) -> TrainingState:
     key = jax.random.fold_in(program.key, state.step)
     batch_key, augment_key, loss_key = jax.random.split(key, 3)
-    batch = program.source.batch(window, position, batch_key)
+    batch, num_left_out = program.source.batch(window, position, batch_key)
     if program.augment is not None:
         batch = program.augment(batch, augment_key)
 
@@ -150,6 +150,7 @@ def _step(
         worst_streak=jnp.maximum(state.worst_streak, bad_streak),
         loss_sum=state.loss_sum + jnp.where(good, loss, jnp.zeros_like(loss)),
         num_losses=state.num_losses + good.astype(jnp.int32),
+        num_left_out=state.num_left_out + num_left_out,
     )
 
 

@@ -1,0 +1,128 @@
+"""Draws from the prior inside the regions that earlier rounds left."""
+
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from retrodict.errors import DataError
+from retrodict.problems.base import AbstractProblem, seed_sequence
+from retrodict.solvers.sequential.region import Region, inside_all
+from retrodict.solvers.sequential.walks import walk
+from retrodict.typing import Key
+
+_BLOCK = 16_384
+# Blocks of prior draws that a round looks at before chains take over, and at most.
+_BLOCKS_AT_FIRST = 16
+_BLOCKS_AT_MOST = 96
+_FEWEST_STARTS = 20
+
+
+@dataclass(frozen=True)
+class Proposals:
+    """Draws from the truncated prior, and how they were found.
+
+    Attributes:
+        x: the draws.
+        share: of the prior's mass inside the regions.
+        share_se: its standard error.
+        drawn_by: "prior", "rejection", or "chains" where rejection found too few.
+        acceptance: of rejection or, where they were needed, of the chains.
+    """
+
+    x: Float[np.ndarray, "num dim"]
+    share: float
+    share_se: float
+    drawn_by: str
+    acceptance: float
+
+
+@dataclass(frozen=True)
+class ShareKept:
+    """Of the prior's mass, as earlier rounds know it.
+
+    Attributes:
+        share: inside all regions.
+        relative_se: its standard error over itself.
+    """
+
+    share: float = 1.0
+    relative_se: float = 0.0
+
+    def times(self, num_inside: int, num: int) -> "ShareKept":
+        """What is left after another region, which holds so many of the last round's draws.
+
+        None of them counts as one: they cannot tell a smaller share.
+        """
+        kept = max(num_inside, 1) / num
+        relative = np.sqrt((1 - kept) / max(num_inside, 1))
+        return ShareKept(self.share * kept, float(np.hypot(self.relative_se, relative)))
+
+
+def draw_from_truncated_prior(
+    problem: AbstractProblem,
+    regions: list[Region],
+    earlier: Float[np.ndarray, "earlier dim"],
+    expected: ShareKept,
+    num: int,
+    key: Key,
+) -> Proposals:
+    """`num` draws from p(x) restricted to all regions, up to a constant.
+
+    Draws of the prior that lie inside are such draws, exactly. Where they are too rare to wait
+    for, chains start at those that were found and at the earlier rounds' draws inside, which
+    are such draws as well (see `walk`). Draws of q weighted by p / q are no way out: as q falls
+    by many orders of magnitude towards the border, hardly any of them would count.
+
+    Args:
+        problem: whose prior it is.
+        regions: of all finished rounds.
+        earlier: what was drawn in earlier rounds and lies in all regions.
+        expected: share of the prior that the earlier rounds' draws tell.
+        num: how many draws.
+        key: of everything.
+
+    Raises:
+        DataError: hardly anything of the prior is inside.
+    """
+    if not regions:
+        x = np.asarray(problem.sample_prior(key, num), float)
+        return Proposals(x, 1.0, 0.0, "prior", 1.0)
+    key_prior, key_chains = jax.random.split(key)
+    found = np.empty((0, len(problem.parameters)))
+    num_blocks = 0
+    # What earlier rounds tell spares a search that would not find enough.
+    blocks = 0 if expected.share * _BLOCKS_AT_FIRST * _BLOCK < num else _BLOCKS_AT_FIRST
+    while len(found) < num and num_blocks < _BLOCKS_AT_MOST:
+        if num_blocks >= blocks and len(found) + len(earlier) >= _FEWEST_STARTS:
+            break
+        x = problem.sample_prior(jax.random.fold_in(key_prior, num_blocks), _BLOCK)
+        x = np.asarray(x, float)
+        found = np.concatenate([found, x[inside_all(regions, x)]])
+        num_blocks += 1
+    num_proposed = num_blocks * _BLOCK
+    if len(found) >= num:
+        acceptance = len(found) / num_proposed
+        error = np.sqrt(acceptance * (1 - acceptance) / num_proposed)
+        return Proposals(found[:num], acceptance, float(error), "rejection", acceptance)
+    starts = np.concatenate([found, earlier])
+    if len(starts) < _FEWEST_STARTS:
+        raise DataError(
+            f"Of {num_proposed:,} draws from the prior of {problem.name!r}, {len(found)} lie where "
+            "the posterior of this observation was found so far: the prior makes it hardly "
+            "possible, or the network extrapolates.",
+            "Check the observation's units and order and the prior's range; otherwise give each "
+            "round more simulations (fewer rounds), so that the first network sees more like it.",
+        )
+    if len(found) and len(found) ** -0.5 < expected.relative_se:
+        expected = ShareKept(len(found) / num_proposed, len(found) ** -0.5)
+
+    def log_prob(x: np.ndarray) -> np.ndarray:
+        density = np.asarray(problem.prior_log_prob(x), float)
+        return np.where(inside_all(regions, x), density, -np.inf)
+
+    rng = np.random.default_rng(seed_sequence(key_chains))
+    x, acceptance = walk(log_prob, starts, num, rng)
+    error = expected.share * expected.relative_se
+    return Proposals(x, expected.share, error, "chains", acceptance)
