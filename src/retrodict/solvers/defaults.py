@@ -35,7 +35,7 @@ def default_training(num_rows: int, **given: Any) -> TrainingConfig:
     prior on the weights has it; without, the flow learns them by heart. A large learning rate is
     itself a regularisation; a moving average of the weights allows for it.
     """
-    num_steps = _by_rows(num_rows, 2_000, 2_000, 8_000)
+    num_steps = _by_rows(num_rows, 2_000, 2_000, 7_400)
     if num_rows < _FEW:
         settings = {"learning_rate": 2e-2, "ema_decay": 0.99}
     elif num_rows < _MANY:
