@@ -11,7 +11,7 @@ import pytest
 
 from retrodict import cli
 
-TINY = ("--max-epochs", "3", "--batch-size", "256", "--flow", "real-nvp")
+TINY = ("--max-epochs", "3", "--batch-size", "256", "--flow", "real-nvp", "--num-members", "1")
 MOONS = ("run", "two-moons", "-n", "2000", "--num-held-out", "50", *TINY)
 
 

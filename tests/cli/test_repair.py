@@ -134,7 +134,9 @@ def test_a_good_posterior_is_left_alone(retrodict, throws, copied):
     assert "Draws are left alone" in answer.out
     own = retrodict("sample", run, *THROW, "--num-draws", "20")
     same = retrodict("sample", run, *THROW, "--num-draws", "20", "--repaired")
-    assert same.out == own.out
+    # Drawn in blocks of another size, which may move the last digits.
+    numbers, expected = (pd.read_csv(io.StringIO(answer.out)) for answer in (same, own))
+    pd.testing.assert_frame_equal(numbers, expected, rtol=1e-12)
     assert same.err == "300 held-out pairs repaired nothing: the draws are as they were\n"
 
 

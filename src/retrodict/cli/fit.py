@@ -56,6 +56,7 @@ def fit(
     seed: options.Seed = 0,
     solver: options.Solver = "conditional-flow",
     flow: options.Flow = None,
+    num_members: options.NumMembers = None,
     max_epochs: options.MaxEpochs = None,
     max_seconds: options.MaxSeconds = None,
     batch_size: options.BatchSize = None,
@@ -102,6 +103,7 @@ def fit(
     kept, used = np.sort(order[:num_held_out]), np.sort(order[num_held_out:])
     model_settings = options.given(
         flow=flow,
+        num_members=num_members,
         max_epochs=max_epochs,
         max_seconds=max_seconds,
         batch_size=batch_size,

@@ -27,6 +27,14 @@ Flow = Annotated[
     str | None,
     typer.Option("--flow", help="Architecture; chosen by measurement by default.", metavar="NAME"),
 ]
+NumMembers = Annotated[
+    int | None,
+    typer.Option(
+        "--num-members",
+        help="Flows whose mixture is the posterior; by the number of rows by default.",
+        min=1,
+    ),
+]
 MaxEpochs = Annotated[
     int | None, typer.Option("--max-epochs", help="Most passes over the data.", min=1)
 ]

@@ -31,6 +31,7 @@ def run(
     seed: options.Seed = 0,
     solver: options.Solver = "conditional-flow",
     flow: options.Flow = None,
+    num_members: options.NumMembers = None,
     max_epochs: options.MaxEpochs = None,
     max_steps: Annotated[
         int | None,
@@ -65,6 +66,7 @@ def run(
     chosen = get_problem(problem)
     model_settings = options.given(
         flow=flow,
+        num_members=num_members,
         max_epochs=max_epochs,
         max_seconds=max_seconds,
         batch_size=batch_size,
