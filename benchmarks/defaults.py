@@ -181,10 +181,10 @@ def table(path):
     rows["column"] = rows["task"] + np.where(
         rows["task"] == "concrete", "", rows["budget"].map(", {:,}".format)
     )
-    score = rows.set_index(["variant", "column"])["negative_log_likelihood"].unstack()  # noqa: PD010
+    score = rows.pivot_table(index="variant", columns="column", values="negative_log_likelihood")
     order = [name for name in variants() if name in score.index]
     difference = (score - score.loc["default"]).loc[order]
-    shown = difference.map("{:+.3f}".format)
+    shown = difference.map(lambda value: "" if np.isnan(value) else f"{value:+.3f}")
     shown.loc["default"] = score.loc["default"].map("{:.3f}".format)
     columns = list(shown.columns)
     lines = ["| variant | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]

@@ -14,6 +14,10 @@ def columns(table):
     return pd.read_csv(table)
 
 
+def test_the_number_of_flows_is_that_asked_for(throws):
+    assert load(throws / "model").num_members == 1
+
+
 def test_names_units_and_bounds_are_kept(throws):
     model = load(throws / "model")
     assert [parameter.label for parameter in model.parameters_] == ["speed [m/s]", "angle [deg]"]

@@ -28,7 +28,9 @@ def test_a_run_leaves_everything_behind(moons):
         "run.json",
     }
     assert list(pd.read_csv(moons / "history.csv")["epoch"]) == [0, 1, 2, 3]
-    assert load(moons / "model").history_["epoch"].max() == 3
+    solver = load(moons / "model")
+    assert solver.history_["epoch"].max() == 3
+    assert solver.num_members == 1
     metrics = json.loads((moons / "metrics.json").read_text())
     assert {"calibration_error", "resimulation_error", "posterior_mismatch"} <= set(metrics)
     assert metrics["training"]["num_epochs"] == 3
