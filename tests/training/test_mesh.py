@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from retrodict.errors import ConfigurationError
-from retrodict.training.sharding import data_parallel, divisible_batch_size
+from retrodict.training.sharding import along_one_axis, divisible_batch_size
 
 TWO_DEVICES = "--xla_force_host_platform_device_count=2"
 
@@ -50,6 +50,13 @@ def four_devices():
     return jax.sharding.AbstractMesh((4,), ("batch",))
 
 
+def test_models_side_by_side_take_any_batch():
+    mesh = jax.sharding.AbstractMesh((4,), ("members",))
+    assert divisible_batch_size(7, 100, mesh) == 7
+
+
 def test_any_mesh_becomes_one_axis():
     mesh = jax.sharding.Mesh(np.array(jax.devices()[:1]).reshape(1, 1), ("a", "b"))
-    assert data_parallel(mesh).shape == {"batch": 1}
+    assert along_one_axis(mesh).shape == {"batch": 1}
+    members = jax.sharding.Mesh(np.array(jax.devices()[:1]), ("members",))
+    assert along_one_axis(members).shape == {"members": 1}

@@ -4,9 +4,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
+from retrodict.bijections import side_by_side
+from retrodict.errors import ConfigurationError
 from retrodict.training import TrainingConfig, train, train_online
-from retrodict.training.sharding import data_parallel, shared_by
+from retrodict.training.sharding import along_one_axis, shared_by
 
 
 def loss(model, batch, key):
@@ -58,13 +61,71 @@ for a, b in [(one, two), (one_online, two_online)]:
     ):
         np.testing.assert_allclose(p, q, rtol=2e-4, atol=2e-5)
     assert a.best_epoch == b.best_epoch > 0
-    assert len(q.sharding.device_set) == 2
-    assert len(p.sharding.device_set) == 1
+    # What comes back lies where it can be used at once, not on both.
+    assert len(q.sharding.device_set) == len(p.sharding.device_set) == 1
 
 # Randomness in the loss differs between the devices; what comes back is the average.
 drawn = jax.jit(
-    shared_by(data_parallel(mesh), lambda parameters, batch, key: jax.random.uniform(key))
+    shared_by(
+        along_one_axis(mesh), lambda parameters, frozen, batch, key: (jax.random.uniform(key), None)
+    )
 )
 own = [jax.random.uniform(jax.random.fold_in(key, i)) for i in range(2)]
 assert own[0] != own[1]
-np.testing.assert_allclose(drawn(x, x, key), (own[0] + own[1]) / 2, rtol=1e-6)
+np.testing.assert_allclose(drawn(x, None, x, key)[0], (own[0] + own[1]) / 2, rtol=1e-6)
+
+
+# Models side by side: each device trains its own.
+def members_loss(models, batch, key):
+    return eqx.filter_vmap(lambda model: loss(model, batch, key))(models).mean()
+
+
+def mean_loss(models, batch, key):
+    x, y = batch
+    predicted = eqx.filter_vmap(lambda model: jax.vmap(model)(x))(models).mean(axis=0)
+    return jnp.mean((predicted - y) ** 2)
+
+
+def one_of(models, i):
+    return jax.tree.map(lambda leaf: leaf[i] if eqx.is_array(leaf) else leaf, models)
+
+
+four = side_by_side([eqx.nn.MLP(4, 2, 16, 1, key=jax.random.key(i)) for i in range(4)])
+members = jax.make_mesh((2,), ("members",))
+one, two = (
+    train(
+        four,
+        members_loss,
+        (x[:300], y[:300]),
+        held_out,
+        key=key,
+        config=config,
+        augment=augment,
+        validation_loss=mean_loss,
+        # Of each model the last layer stands still, and yet every device has its own.
+        trainable=eqx.tree_at(
+            lambda tree: tree.layers[-1],
+            jax.tree.map(eqx.is_inexact_array, four),
+            replace_fn=lambda layer: jax.tree.map(lambda _: False, layer),
+        ),
+        mesh=m,
+    )
+    for m in (None, members)
+)
+for p, q in zip(
+    *(jax.tree.leaves(eqx.filter(m, eqx.is_array)) for m in (one.model, two.model)),
+    strict=True,
+):
+    np.testing.assert_allclose(p, q, rtol=2e-4, atol=2e-5)
+assert one.best_epoch == two.best_epoch > 0
+assert [record.validation_loss for record in two.history] == pytest.approx(
+    [record.validation_loss for record in one.history], rel=1e-4
+)
+frozen, moved = two.model.layers[-1].weight, two.model.layers[0].weight
+assert (frozen == four.layers[-1].weight).all()
+assert (np.abs(moved - four.layers[0].weight).max(axis=(1, 2)) > 0.01).all()
+
+# Three models do not divide by two devices.
+three = one_of(four, slice(3))
+with pytest.raises(ConfigurationError, match="evenly by 2 devices"):
+    train(three, members_loss, (x, y), held_out, key=key, config=config, mesh=members)

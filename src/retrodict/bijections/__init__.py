@@ -28,6 +28,7 @@ from retrodict.bijections.randomness import Randomness, is_random, renew_randomn
 from retrodict.bijections.rational_quadratic import RationalQuadraticTransformer
 from retrodict.bijections.reshape import Reshape
 from retrodict.bijections.residual import RESIDUAL_TOLERANCE, InvertibleResidual
+from retrodict.bijections.side_by_side import side_by_side
 from retrodict.bijections.simplex import StickBreaking
 from retrodict.bijections.squeeze import HaarDownsampling, Squeeze
 from retrodict.bijections.tolerance import Tolerance, without_throw
@@ -87,6 +88,7 @@ __all__ = [
     "is_random",
     "lipschitz_bounds",
     "renew_randomness",
+    "side_by_side",
     "standardise",
     "without_throw",
 ]

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from retrodict.bijections.base import AbstractBijection
+from retrodict.bijections.side_by_side import side_by_side
 from retrodict.errors import ConfigurationError
 from retrodict.typing import Array, Float, Scalar
 
@@ -112,8 +113,7 @@ class Repeat(AbstractBijection):
                 f"{layers[0].shape}; got {sorted({layer.out_shape for layer in layers})}.",
                 "Put layers that change the shape into a `Chain`.",
             )
-        arrays, static = zip(*(eqx.partition(layer, eqx.is_array) for layer in layers), strict=True)
-        self.layers = eqx.combine(jax.tree.map(lambda *a: jnp.stack(a), *arrays), static[0])
+        self.layers = side_by_side(layers)
         self.num_layers = len(layers)
         self.unroll = unroll
         self.shape = layers[0].shape

@@ -4,11 +4,10 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import equinox as eqx
-import jax
 import jax.numpy as jnp
 import jax.random as jr
 
+from retrodict.bijections import side_by_side
 from retrodict.distributions import Mixture
 from retrodict.errors import ConfigurationError
 from retrodict.flows.base import AbstractArchitecture
@@ -53,6 +52,4 @@ class FlowEnsemble(AbstractRecipe):
         flows = [
             self.architecture().build(dim, cond_dim, key=k) for k in jr.split(key, self.num_members)
         ]
-        arrays, others = eqx.partition(flows, eqx.is_array)
-        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *arrays)
-        return Mixture(eqx.combine(stacked, others[0]), jnp.zeros(self.num_members))
+        return Mixture(side_by_side(flows), jnp.zeros(self.num_members))

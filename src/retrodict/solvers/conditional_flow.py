@@ -2,6 +2,8 @@
 
 from typing import Any, ClassVar
 
+from jax.sharding import Mesh
+
 from retrodict.distributions import AbstractGenerator
 from retrodict.errors import ConfigurationError
 from retrodict.flows import AbstractArchitecture, FlowEnsemble
@@ -14,6 +16,7 @@ from retrodict.solvers.defaults import (
 )
 from retrodict.solvers.trained import AbstractTrainedSolver
 from retrodict.training import TrainingConfig
+from retrodict.training.mesh import members_mesh
 from retrodict.training.step import Loss
 
 
@@ -89,6 +92,13 @@ class ConditionalFlow(AbstractTrainedSolver):
         if isinstance(self._architecture, FlowEnsemble):
             return members_negative_log_likelihood
         return negative_log_likelihood
+
+    def _mesh(self, config: TrainingConfig) -> Mesh | None:
+        shared = super()._mesh(config)
+        if shared is None or not isinstance(self._architecture, FlowEnsemble):
+            return shared
+        by_members = members_mesh(self._architecture.num_members)
+        return shared if by_members is None else by_members
 
     def _held_out_objective(self) -> Loss:
         return negative_log_likelihood

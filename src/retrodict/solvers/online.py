@@ -26,6 +26,7 @@ from retrodict.errors import (
 )
 from retrodict.problems.base import AbstractJaxProblem, AbstractProblem
 from retrodict.problems.valid import valid_simulations
+from retrodict.solvers.observation_scaling import ObservationScaling
 from retrodict.solvers.point_masses import PointMasses, spread_one
 from retrodict.solvers.scaling import Scaling
 from retrodict.tables import as_matrix
@@ -212,7 +213,7 @@ class ScaledSimulation(eqx.Module):
 
     problem: AbstractJaxProblem
     of_x: AbstractBijection
-    of_y: AbstractBijection
+    of_y: ObservationScaling
     point_masses: PointMasses = eqx.field(static=True)
 
     @classmethod

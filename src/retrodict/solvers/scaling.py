@@ -10,10 +10,10 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from retrodict._blocks import in_blocks
 from retrodict.bijections import (
     AbstractBijection,
     Affine,
@@ -24,10 +24,13 @@ from retrodict.bijections import (
     choose_transforms,
     fit_linear_regression,
 )
+from retrodict.solvers.observation_scaling import (
+    ObservationScaling,
+    fit_observation_scaling,
+    images,
+)
 from retrodict.solvers.point_masses import PointMasses, find_point_masses
 from retrodict.variables import Variable
-
-_MIN_GAIN = 0.1
 
 
 @dataclass(frozen=True)
@@ -47,13 +50,14 @@ class Scaling(eqx.Module):
     """Invertible scaling of causes and observations, decided from the training data.
 
     Observations: identity, log or asinh by what each column's distribution asks for, then
-    standardised: c. Causes: bounds to the real line, log or asinh likewise, then the residual
-    of a linear regression on c, whitened. A linear-Gaussian problem is solved by this alone,
-    and every other one starts from its linear-Gaussian approximation.
+    standardised: c, to which columns under asinh are appended as they are. Causes: bounds to the
+    real line, log or asinh likewise, then the residual of a linear regression on c, whitened. A
+    linear-Gaussian problem is solved by this alone, and every other one starts from its
+    linear-Gaussian approximation.
 
     Attributes:
         bounds, power_x, regression: of the causes, in this order.
-        power_y, affine_y: of the observations, in this order.
+        of_y: of the observations, y -> c.
         point_masses: bounds that carry probability.
         x_reference: an x~ well inside the support, where a stand-in is needed.
         y_reference: a y well inside those of training, likewise.
@@ -62,8 +66,7 @@ class Scaling(eqx.Module):
     bounds: BoundedToReal
     power_x: PowerTransform
     regression: LinearRegression
-    power_y: PowerTransform
-    affine_y: Affine
+    of_y: ObservationScaling
     point_masses: PointMasses = eqx.field(static=True)
     x_reference: tuple[float, ...] = eqx.field(static=True)
     y_reference: tuple[float, ...] = eqx.field(static=True)
@@ -73,11 +76,6 @@ class Scaling(eqx.Module):
         """x~ -> u, conditional on c."""
         return Chain([self.bounds, self.power_x, self.regression])
 
-    @property
-    def of_y(self) -> AbstractBijection:
-        """y -> c."""
-        return Chain([self.power_y, self.affine_y])
-
     def forward(
         self, x: Float[np.ndarray, "rows dim"], y: Float[np.ndarray, "rows cond"]
     ) -> tuple[
@@ -85,8 +83,8 @@ class Scaling(eqx.Module):
     ]:
         """u, c and log |det du/dx| of each row of spread values x~."""
         with jax.enable_x64(True):
-            u, c, log_det = _forward(self, jnp.asarray(x), jnp.asarray(y))
-            return np.asarray(u), np.asarray(c), np.asarray(log_det)
+            u, c, log_det = in_blocks(lambda x, y: _forward(self, x, y), x, y)
+            return u, c, log_det
 
     def pairs(
         self, x: Float[np.ndarray, "rows dim"], y: Float[np.ndarray, "rows cond"]
@@ -104,19 +102,22 @@ class Scaling(eqx.Module):
     def condition(self, y: Float[np.ndarray, "rows cond"]) -> Float[np.ndarray, "rows cond"]:
         """c of each row."""
         with jax.enable_x64(True):
-            return np.asarray(_condition(self, jnp.asarray(y)))
+            return images(self.of_y, y)
 
     def observation(self, c: Float[np.ndarray, "rows cond"]) -> Float[np.ndarray, "rows cond"]:
         """y of each row: the inverse of `condition`."""
         with jax.enable_x64(True):
-            return np.asarray(_observation(self, jnp.asarray(c, float)))
+            y: np.ndarray = in_blocks(lambda c: _observation(self, c), np.asarray(c, float))
+        return y
 
     def inverse(
         self, u: Float[np.ndarray, "rows dim"], c: Float[np.ndarray, "rows cond"]
     ) -> Float[np.ndarray, "rows dim"]:
         """x of each row, point masses folded back."""
         with jax.enable_x64(True):
-            spread = np.asarray(_inverse(self, jnp.asarray(u, float), jnp.asarray(c, float)))
+            spread = in_blocks(
+                lambda u, c: _inverse(self, u, c), np.asarray(u, float), np.asarray(c, float)
+            )
         return self.point_masses.fold(spread)
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -127,8 +128,9 @@ class Scaling(eqx.Module):
             "softplus_scale": list(self.bounds.softplus_scale),
             "x_kinds": list(self.power_x.kinds),
             "x_scales": list(self.power_x.scales),
-            "y_kinds": list(self.power_y.kinds),
-            "y_scales": list(self.power_y.scales),
+            "y_kinds": list(self.of_y.power.kinds),
+            "y_scales": list(self.of_y.power.scales),
+            "y_also_raw": list(self.of_y.also_raw),
             "x_reference": list(self.x_reference),
             "y_reference": list(self.y_reference),
         }
@@ -136,8 +138,10 @@ class Scaling(eqx.Module):
             "regression.weights": np.asarray(self.regression.weights),
             "regression.bias": np.asarray(self.regression.bias),
             "regression.cholesky": np.asarray(self.regression.cholesky),
-            "affine_y.loc": np.asarray(self.affine_y.loc),
-            "affine_y.scale": np.asarray(self.affine_y.scale),
+            "affine_y.loc": np.asarray(self.of_y.affine.loc),
+            "affine_y.scale": np.asarray(self.of_y.affine.scale),
+            "raw_y.loc": np.asarray(self.of_y.raw.loc),
+            "raw_y.scale": np.asarray(self.of_y.raw.scale),
         }
         return settings, arrays
 
@@ -158,8 +162,16 @@ class Scaling(eqx.Module):
                     arrays["regression.bias"],
                     arrays["regression.cholesky"],
                 ),
-                power_y=PowerTransform(settings["y_kinds"], settings["y_scales"]),
-                affine_y=Affine(arrays["affine_y.loc"], arrays["affine_y.scale"]),
+                of_y=ObservationScaling(
+                    power=PowerTransform(settings["y_kinds"], settings["y_scales"]),
+                    affine=Affine(arrays["affine_y.loc"], arrays["affine_y.scale"]),
+                    # Older bundles show their networks nothing twice.
+                    also_raw=tuple(settings.get("y_also_raw", ())),
+                    raw=Affine(
+                        arrays.get("raw_y.loc", np.zeros(0)),
+                        arrays.get("raw_y.scale", np.zeros(0)),
+                    ),
+                ),
                 point_masses=masses,
                 x_reference=tuple(settings["x_reference"]),
                 y_reference=tuple(settings["y_reference"]),
@@ -182,7 +194,7 @@ def fit_scaling(
         parameters: the columns of x, with their bounds.
         rng: spreads point masses.
         regress: whether u is what a linear regression on c leaves of x; if not, x is only
-            whitened, and u still tells c.
+            whitened, u still tells c, and every entry of c is one of y.
     """
     lower = np.array([variable.lower for variable in parameters], float)
     upper = np.array([variable.upper for variable in parameters], float)
@@ -196,24 +208,21 @@ def fit_scaling(
             )
         ]
         bounds = BoundedToReal(masses.lower_edge, masses.upper_edge, softplus_scale)
-        real = np.asarray(_images(bounds, jnp.asarray(spread)))
+        real = images(bounds, spread)
         power_x = choose_transforms(real)
         bounded = np.isfinite(lower) | np.isfinite(upper)
         kinds = ["identity" if b else k for b, k in zip(bounded, power_x.kinds, strict=True)]
         power_x = PowerTransform(kinds, power_x.scales)
-        u = np.asarray(_images(power_x, jnp.asarray(real)))
-        power_y = choose_transforms(y, allow_constant=True)
-        c = np.asarray(_images(power_y, jnp.asarray(y)))
-        # A constant observable tells nothing, and stays at zero.
-        scale = np.where(np.ptp(y, axis=0) > 0, c.std(axis=0), 1.0)
-        affine_y = Affine(c.mean(axis=0), scale)
-        standardised = (c - c.mean(axis=0)) / scale
+        u = images(power_x, real)
+        of_y = fit_observation_scaling(y, also_raw=regress)
+        c = images(of_y, y)
+        # Appended columns may be of heavy tails, which a regression had better not lean on.
+        seen = np.arange(c.shape[1]) < y.shape[1] if regress else np.zeros(c.shape[1], bool)
         scaling = Scaling(
             bounds=bounds,
             power_x=power_x,
-            regression=fit_linear_regression(u, standardised if regress else np.zeros_like(c)),
-            power_y=power_y,
-            affine_y=affine_y,
+            regression=fit_linear_regression(u, np.where(seen, c, 0)),
+            of_y=of_y,
             point_masses=masses,
             x_reference=tuple(np.median(spread, axis=0).tolist()),
             y_reference=tuple(np.median(y, axis=0).tolist()),
@@ -236,7 +245,10 @@ def transform_names(scaling: Scaling) -> tuple[list[str], list[str]]:
         if masses.lower_width[i] or masses.upper_width[i]:
             name += ", point mass at the bound"
         of_x.append(name)
-    return of_x, list(scaling.power_y.names)
+    of_y = list(scaling.of_y.power.names)
+    for i in scaling.of_y.also_raw:
+        of_y[i] += ", and as it is"
+    return of_x, of_y
 
 
 def _softplus_scale(column: Float[np.ndarray, " rows"], lower: float, upper: float) -> float:
@@ -253,22 +265,12 @@ def _softplus_scale(column: Float[np.ndarray, " rows"], lower: float, upper: flo
 
 
 @eqx.filter_jit
-def _images(bijection: AbstractBijection, x: jax.Array) -> jax.Array:
-    return jax.vmap(bijection.forward)(x)
-
-
-@eqx.filter_jit
 def _forward(
     scaling: Scaling, x: jax.Array, y: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     c = jax.vmap(scaling.of_y.forward)(y)
     u, log_det = jax.vmap(scaling.of_x.forward_and_log_det)(x, c)
     return u, c, log_det
-
-
-@eqx.filter_jit
-def _condition(scaling: Scaling, y: jax.Array) -> jax.Array:
-    return jax.vmap(scaling.of_y.forward)(y)
 
 
 @eqx.filter_jit

@@ -358,7 +358,9 @@ class AbstractTrainedSolver(AbstractSolver):
         return order[:num_held_out], order[num_held_out:]
 
     def _build(self, key: Key) -> PyTree:
-        model = self._architecture.build(len(self.parameters_), len(self.observables_), key=key)
+        model = self._architecture.build(
+            len(self.parameters_), self._scaling.of_y.num_conditions, key=key
+        )
         # Training skips a step that did not converge; `Posterior` refuses such rows by count.
         return without_throw(model)
 

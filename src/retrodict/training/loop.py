@@ -1,7 +1,9 @@
 """The training loop: what is known to the host, and when it looks at the device."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import equinox as eqx
 import jax
@@ -18,7 +20,7 @@ from retrodict.training.progress import Progress, SilentProgress
 from retrodict.training.result import Outcome, TrainingResult
 from retrodict.training.run import Run
 from retrodict.training.schedule import cosine_with_warmup
-from retrodict.training.sharding import data_parallel, divisible_batch_size, replicate
+from retrodict.training.sharding import along_one_axis, divisible_batch_size, place_model, replicate
 from retrodict.training.source import AbstractBatchSource, InMemory, Online
 from retrodict.training.step import Augment, Loss, Program
 from retrodict.training.validation import Validation, block_size_for
@@ -26,6 +28,7 @@ from retrodict.typing import Key
 
 _DEFAULTS = TrainingConfig()
 _SILENT = SilentProgress()
+_OnDevices = TypeVar("_OnDevices", Program, Validation)
 
 
 def train(
@@ -76,7 +79,9 @@ def train(
         checkpoint_seconds: between two writes of it.
         mesh: devices that share every batch. Losses and gradients of the shares are averaged,
             so the loss has to be a mean over rows; one that compares rows with each other,
-            like MMD, needs the batch in one place.
+            like MMD, needs the batch in one place. Of a mesh whose only axis is called
+            `members`, devices share the first axis of every array of the model instead; the
+            loss has to be a mean over members.
 
     Returns:
         The best model, how training ended, and its history. Ctrl-C ends training after the
@@ -91,7 +96,7 @@ def train(
         ConfigurationError: if a batch cannot be shared out over the mesh, or the loss is not
             one number.
     """
-    devices = None if mesh is None else data_parallel(mesh)
+    devices = None if mesh is None else along_one_axis(mesh)
     data = jax.tree.map(jnp.asarray, data)
     num_rows = _count_rows(data, "training")
     batch_size = divisible_batch_size(config.batch_size, num_rows, devices)
@@ -161,7 +166,7 @@ def train_online(
             f"`steps_per_epoch` has to be at least 1; got {steps_per_epoch}.",
             "Choose how many steps to take between two validations.",
         )
-    devices = None if mesh is None else data_parallel(mesh)
+    devices = None if mesh is None else along_one_axis(mesh)
     batch_size = divisible_batch_size(config.batch_size, None, devices)
     return _train(
         model,
@@ -233,9 +238,9 @@ def _train(
         mesh=mesh,
     )
     run = Run(
-        program=replicate(program, mesh),
-        validation=replicate(validation, mesh),
-        parameters=replicate(parameters, mesh),
+        program=_placed(program, mesh),
+        validation=_placed(validation, mesh),
+        parameters=place_model(parameters, mesh),
         shuffle_key=replicate(shuffle_key, mesh),
         config=config,
         checkpoint=checkpoint,
@@ -252,6 +257,12 @@ def _train(
         ),
     )
     return _drive(run, progress=_SILENT if progress is None else progress, description=description)
+
+
+def _placed(what: _OnDevices, mesh: Mesh | None) -> _OnDevices:
+    """A program or validation whose model lies where it is to be, and all else everywhere."""
+    frozen = place_model(what.frozen, mesh)
+    return dataclasses.replace(replicate(what, mesh), frozen=frozen)
 
 
 def _drive(run: Run, *, progress: Progress, description: str) -> TrainingResult:

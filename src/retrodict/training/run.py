@@ -17,7 +17,7 @@ from retrodict.training.fingerprint import Fingerprint
 from retrodict.training.pace import Pace
 from retrodict.training.result import EpochRecord, Outcome, TrainingResult
 from retrodict.training.schedule import cosine_with_warmup
-from retrodict.training.sharding import replicate
+from retrodict.training.sharding import gather, place_model, replicate
 from retrodict.training.source import Window
 from retrodict.training.state import initial_state, snapshot
 from retrodict.training.step import Program, run_steps
@@ -61,7 +61,7 @@ class Run:
         self._steps_per_epoch = program.source.steps_per_epoch
         self._most_steps = config.num_steps(self._steps_per_epoch)
         # Placed as the compiled loop gives it back, or the second call would compile it anew.
-        self._state = replicate(
+        self._state = place_model(
             initial_state(parameters, program.optimiser, averaged=config.ema_decay is not None),
             program.mesh,
         )
@@ -170,7 +170,7 @@ class Run:
         if outcome is not Outcome.INTERRUPTED:
             self._require_learned()
         return TrainingResult(
-            model=eqx.combine(self._best, self._program.frozen),
+            model=gather(eqx.combine(self._best, self._program.frozen), self._program.mesh),
             outcome=outcome,
             history=tuple(self.history),
             best_epoch=self._best_epoch,
@@ -283,7 +283,7 @@ class Run:
             return False
         arrays, notes = found
         # The compiled loop gives its state away; copies leave the arrays of the file alone.
-        arrays = snapshot(replicate(arrays, self._program.mesh))
+        arrays = snapshot(place_model(arrays, self._program.mesh))
         self._state, self._best = arrays["state"], arrays["best"]
         self._epoch, self._position = notes["epoch"], notes["position"]
         self._num_updates, self._epoch_updates = notes["num_updates"], notes["epoch_updates"]

@@ -38,7 +38,7 @@ class Program(eqx.Module):
         ema_decay: of the moving average of the parameters; None without one.
         max_bad_steps: consecutive bad steps after which the loop ends early.
         key: every step's randomness is derived from it and the number of the step.
-        mesh: devices that share a batch.
+        mesh: devices that share a batch, or members.
     """
 
     frozen: PyTree
@@ -116,15 +116,17 @@ def _step(
     if isinstance(loss_now, AbstractScheduledLoss):
         loss_now = loss_now.at(program.schedule.progress(state.step))
 
-    def loss_and_gradient(parameters: PyTree, batch: PyTree, key: Key) -> tuple[Scalar, PyTree]:
+    def loss_and_gradient(
+        parameters: PyTree, frozen: PyTree, batch: PyTree, key: Key
+    ) -> tuple[Scalar, PyTree]:
         def objective(parameters: PyTree) -> Scalar:
-            model = eqx.combine(parameters, program.frozen)
+            model = eqx.combine(parameters, frozen)
             return scalar_loss(loss_now, model, batch, key)
 
         return jax.value_and_grad(objective)(parameters)
 
     shared = shared_by(program.mesh, loss_and_gradient)
-    loss, gradient = shared(state.parameters, batch, loss_key)
+    loss, gradient = shared(state.parameters, program.frozen, batch, loss_key)
     norm = global_norm(gradient)
     good = jnp.isfinite(loss) & jnp.isfinite(norm)
 
