@@ -234,7 +234,7 @@ class ScaledSimulation(eqx.Module):
         return self.scaled(x, y)
 
     def scaled(
-        self, spread: Float[Array, " dim"], y: Float[Array, " cond"]
+        self, spread: Float[Array, " dim"], y: Float[Array, " observables"]
     ) -> tuple[Float[Array, " dim"], Float[Array, " cond"]]:
         """u and c of a spread value x~ and its observation."""
         c = self.of_y.forward(y)
@@ -244,7 +244,7 @@ class ScaledSimulation(eqx.Module):
         self,
         scaling: Scaling,
         x: Float[np.ndarray, "rows dim"],
-        y: Float[np.ndarray, "rows cond"],
+        y: Float[np.ndarray, "rows observables"],
     ) -> None:
         """Refuses columns whose digits are lost when they are scaled in this precision.
 
@@ -275,6 +275,6 @@ class ScaledSimulation(eqx.Module):
 
 @eqx.filter_jit
 def _scaled_rows(
-    simulation: ScaledSimulation, x: Float[Array, "rows dim"], y: Float[Array, "rows cond"]
+    simulation: ScaledSimulation, x: Float[Array, "rows dim"], y: Float[Array, "rows observables"]
 ) -> tuple[Float[Array, "rows dim"], Float[Array, "rows cond"]]:
     return jax.vmap(simulation.scaled)(x, y)

@@ -77,7 +77,7 @@ class Scaling(eqx.Module):
         return Chain([self.bounds, self.power_x, self.regression])
 
     def forward(
-        self, x: Float[np.ndarray, "rows dim"], y: Float[np.ndarray, "rows cond"]
+        self, x: Float[np.ndarray, "rows dim"], y: Float[np.ndarray, "rows observables"]
     ) -> tuple[
         Float[np.ndarray, "rows dim"], Float[np.ndarray, "rows cond"], Float[np.ndarray, " rows"]
     ]:
@@ -87,7 +87,7 @@ class Scaling(eqx.Module):
             return u, c, log_det
 
     def pairs(
-        self, x: Float[np.ndarray, "rows dim"], y: Float[np.ndarray, "rows cond"]
+        self, x: Float[np.ndarray, "rows dim"], y: Float[np.ndarray, "rows observables"]
     ) -> "ScaledPairs":
         """Spread values x~ and their observations as training takes them."""
         u, c, log_det = self.forward(x, y)
@@ -99,12 +99,14 @@ class Scaling(eqx.Module):
         anywhere = np.zeros((len(x), len(self.y_reference))) + self.y_reference
         return self.forward(x, anywhere)[0]
 
-    def condition(self, y: Float[np.ndarray, "rows cond"]) -> Float[np.ndarray, "rows cond"]:
+    def condition(self, y: Float[np.ndarray, "rows observables"]) -> Float[np.ndarray, "rows cond"]:
         """c of each row."""
         with jax.enable_x64(True):
             return images(self.of_y, y)
 
-    def observation(self, c: Float[np.ndarray, "rows cond"]) -> Float[np.ndarray, "rows cond"]:
+    def observation(
+        self, c: Float[np.ndarray, "rows cond"]
+    ) -> Float[np.ndarray, "rows observables"]:
         """y of each row: the inverse of `condition`."""
         with jax.enable_x64(True):
             y: np.ndarray = in_blocks(lambda c: _observation(self, c), np.asarray(c, float))
@@ -180,7 +182,7 @@ class Scaling(eqx.Module):
 
 def fit_scaling(
     x: Float[np.ndarray, "rows dim"],
-    y: Float[np.ndarray, "rows cond"],
+    y: Float[np.ndarray, "rows observables"],
     parameters: Sequence[Variable],
     rng: np.random.Generator,
     *,
