@@ -46,7 +46,7 @@ def default_training(num_rows: int, **given: Any) -> TrainingConfig:
     prior on the weights has it; without, the flow learns them by heart. Small batches and a large
     learning rate are themselves a regularisation; a moving average of the weights allows for them.
     """
-    num_steps = _by_rows(num_rows, 4_000, 3_800, 14_400)
+    num_steps = _by_rows(num_rows, 4_000, 3_800, 26_000)
     settings: dict[str, Any] = {"weight_decay": min(0.5, 500 / num_rows)}
     if num_rows < _FEW:
         settings |= {"learning_rate": 2e-2, "ema_decay": 0.99}
