@@ -20,7 +20,7 @@ from retrodict.errors import (
     ShapeError,
     TooFewRowsError,
 )
-from retrodict.flows import FFJORD, RealNVP
+from retrodict.flows import FFJORD, RealNVP, SplineCoupling
 from retrodict.problems import LinearGaussian
 from retrodict.solvers import ConditionalFlow
 from retrodict.solvers.defaults import default_flow, default_flow_members, default_training
@@ -201,3 +201,15 @@ def test_defaults_grow_with_the_rows():
     assert default_flow("ffjord", 1_000).activation == FFJORD().activation != "relu-gelu"
     assert default_training(80).batch_size <= 80
     assert default_training(5_000, max_epochs=7, patience=None).max_epochs == 7
+
+
+def test_training_ends_early_where_half_of_it_made_nothing_better():
+    usual = default_training(9_000)
+    assert usual.patience == usual.max_epochs // 2 > 20
+    assert default_training(9_000, max_epochs=30).patience == 20
+    assert default_training(9_000, patience=3).patience == 3
+
+
+def test_only_splines_are_few():
+    assert default_flow("spline-coupling", 9_000).num_layers < SplineCoupling().num_layers
+    assert default_flow("real-nvp", 9_000).num_layers == RealNVP().num_layers

@@ -28,4 +28,5 @@ def _stack(leaves: Sequence[Array]) -> Array:
     # XLA would compile a program for each shape, which takes longer than all else about a model.
     if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
         return jnp.stack(leaves)
-    return jnp.asarray(np.stack([np.asarray(leaf) for leaf in leaves]))
+    stacked: Array = jax.device_put(np.stack([np.asarray(leaf) for leaf in leaves]))
+    return stacked
