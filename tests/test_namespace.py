@@ -32,7 +32,7 @@ def test_every_public_name_can_be_loaded(name):
 
 
 def test_every_error_and_warning_is_public():
-    tree = {name for name, value in vars(errors).items() if not name.startswith("_")}
+    tree = {name for name in dir(errors) if not name.startswith("_")}
     tree = {name for name in tree if inspect.isclass(getattr(errors, name))}
     assert tree <= set(retrodict.__all__)
 
@@ -66,7 +66,32 @@ def test_import_loads_nothing_else():
 
 def test_the_error_tree_loads_nothing_heavy():
     loaded = modules_after("from retrodict import RetrodictError")
-    assert not loaded.intersection(HEAVY | {"jax"})
+    assert not loaded.intersection(HEAVY | {"jax", "sklearn", "scipy", "pandas"})
+
+
+def test_the_error_of_scikit_learn_is_made_once_and_is_an_ordinary_class():
+    """It is made at its first use, so that the tree loads without scikit-learn."""
+    program = """
+import pickle, sys
+from retrodict import errors
+assert "NotFittedError" in dir(errors) and "sklearn" not in sys.modules
+first = errors.NotFittedError
+from retrodict.errors import NotFittedError
+from retrodict import NotFittedError as public
+import sklearn.exceptions
+assert first is NotFittedError is public is errors.NotFittedError
+assert issubclass(first, errors.RetrodictError)
+assert issubclass(first, sklearn.exceptions.NotFittedError)
+assert repr(first) == "<class 'retrodict.errors.NotFittedError'>" and first.__doc__
+again = pickle.loads(pickle.dumps(first("said", "help")))
+assert type(again) is first and (again.message, again.hint) == ("said", "help")
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_an_unknown_error_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="NotFitted'"):
+        errors.NotFitted  # noqa: B018 (the access is what is tested)
 
 
 def test_the_estimator_loads_nothing_that_it_may_not_need():

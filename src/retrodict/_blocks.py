@@ -25,6 +25,8 @@ def in_blocks(
         block_size: most rows at once.
     """
     num_rows = next(len(column) for column in columns if column is not None)
+    if num_rows == 0:
+        return jax.tree.map(np.asarray, function(*columns))
     parts = []
     for begin in range(0, num_rows, block_size):
         size = min(block_size, num_rows - begin)

@@ -34,7 +34,7 @@ Each carries a `message` (what was expected, what came) and a `hint` (what to do
 Warnings derive from `RetrodictWarning`.
 """
 
-from sklearn.exceptions import NotFittedError as _SklearnNotFittedError
+from typing import TYPE_CHECKING
 
 
 class RetrodictError(Exception):
@@ -121,8 +121,30 @@ class CheckpointMismatchError(CheckpointError):
     """The checkpoint was written by a run with other settings, data, model or key."""
 
 
-class NotFittedError(RetrodictError, _SklearnNotFittedError):
-    """An estimator was used before `fit`."""
+if TYPE_CHECKING:
+    from sklearn.exceptions import NotFittedError as _SklearnNotFittedError
+
+    class NotFittedError(RetrodictError, _SklearnNotFittedError):
+        """An estimator was used before `fit`."""
+
+
+def __getattr__(name: str) -> type[RetrodictError]:
+    """`NotFittedError`, once it is asked for: importing its other base takes a second."""
+    if name != "NotFittedError":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from sklearn.exceptions import NotFittedError as _SklearnNotFittedError
+
+    made = type(
+        name,
+        (RetrodictError, _SklearnNotFittedError),
+        {"__doc__": "An estimator was used before `fit`.", "__module__": __name__},
+    )
+    # One class for all, also where two threads ask at once.
+    return globals().setdefault(name, made)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), "NotFittedError"})
 
 
 class CapabilityError(RetrodictError):

@@ -1,4 +1,7 @@
-"""Every concrete bijection under a name: the cases of all modules `cases_*.py` beside this one."""
+"""Every concrete bijection under a name: the cases of all modules `cases_*.py` beside this one.
+
+The name of one with a condition ends in `-conditional`: to know it, nothing has to be built.
+"""
 
 import importlib
 from pathlib import Path

@@ -91,7 +91,7 @@ CASES: dict[str, Case] = {
     "actnorm": Case(lambda key: randomise(ActNorm(DIM), key)),
     "random-orthogonal": Case(lambda key: RandomOrthogonal(DIM, key=key)),
     "permutation": Case(lambda key: Permutation([2, 0, 1])),
-    "linear-regression": Case(linear_regression),
+    "linear-regression-conditional": Case(linear_regression),
     "two-bounds": Case(
         bounded([0.0, -1.0, 10.0], [1.0, 3.0, 10.5]),
         into_domain=lambda normal: (
@@ -131,8 +131,12 @@ CASES: dict[str, Case] = {
     "additive-coupling": Case(coupling(AdditiveTransformer(), 0)),
     "affine-coupling": Case(coupling(AffineTransformer(), 0)),
     "affine-coupling-conditional": Case(coupling(AffineTransformer(), COND_DIM)),
-    "affine-coupling-residual": Case(coupling(AffineTransformer(), COND_DIM, 2, "residual")),
-    "volume-preserving-coupling": Case(coupling(VolumePreservingAffineTransformer(), COND_DIM)),
+    "affine-coupling-residual-conditional": Case(
+        coupling(AffineTransformer(), COND_DIM, 2, "residual")
+    ),
+    "volume-preserving-coupling-conditional": Case(
+        coupling(VolumePreservingAffineTransformer(), COND_DIM)
+    ),
     "spline-coupling": Case(coupling(SPLINE, 0), knots=SPLINE_KNOTS),
     "spline-coupling-conditional": Case(coupling(SPLINE, COND_DIM), knots=SPLINE_KNOTS),
     "affine-spline-coupling-conditional": Case(coupling(AFFINE_SPLINE, COND_DIM)),

@@ -16,4 +16,6 @@ def hierarchical_coupling(key):
     return randomise(layer, key_noise)
 
 
-CASES: dict[str, Case] = {"hierarchical-coupling": Case(hierarchical_coupling, shape=(DIM,))}
+CASES: dict[str, Case] = {
+    "hierarchical-coupling-conditional": Case(hierarchical_coupling, shape=(DIM,))
+}

@@ -12,4 +12,4 @@ def residual(key):
     return randomise(block, key_noise)
 
 
-CASES: dict[str, Case] = {"residual": Case(residual, tolerances={"float32": 3e-5})}
+CASES: dict[str, Case] = {"residual-conditional": Case(residual, tolerances={"float32": 3e-5})}

@@ -105,7 +105,8 @@ def test_ctrl_c_in_the_check_says_where_the_model_is(
 def test_a_real_ctrl_c_in_a_real_process(tmp_path):
     """Pressed once training has begun, as seen on stderr."""
     run = tmp_path / "run"
-    words = ("run", "two-moons", "-n", "2000", "--max-epochs", "100000", "--patience", "100000")
+    words = ("run", "two-moons", "-n", "2000", "--max-epochs", "100000", "--patience", "100000",
+             "--batch-size", "256", "--flow", "real-nvp", "--num-members", "1")  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, "-m", "retrodict.cli", *words, "--output", str(run)],
         stderr=subprocess.PIPE,

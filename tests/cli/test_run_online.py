@@ -13,7 +13,8 @@ from retrodict.cli.run_folder import RunFolder
 from retrodict.solvers import online
 from retrodict.training.result import EpochRecord, Outcome
 
-WORDS = ("run", "two-moons", "--num-held-out", "50", "--batch-size", "256", "--flow", "real-nvp")
+WORDS = ("run", "two-moons", "--num-held-out", "50", "--batch-size", "256", "--flow", "real-nvp",
+         "--num-members", "1")  # fmt: skip
 RECORD = EpochRecord(
     epoch=2,
     training_loss=-1.0,

@@ -37,7 +37,7 @@ def default_flow_members(num_rows: int) -> int:
 
     Even numbers, which two cores share out evenly.
     """
-    return _by_rows(num_rows, 6, 6, 2)
+    return _by_rows(num_rows, 6, 4, 2)
 
 
 def default_training(num_rows: int, **given: Any) -> TrainingConfig:
