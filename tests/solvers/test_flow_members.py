@@ -94,3 +94,23 @@ def test_an_ensemble_of_solvers_has_one_flow_in_each():
 
 def built(solver, num_rows):
     return solver._chosen_architecture(num_rows).build(2, 1, key=jax.random.key(0))
+
+
+@pytest.mark.parametrize(
+    ("members", "rows", "chosen"), [(4, 2, 4), (2, 4, 4), (2, 2, 2), (0, 2, 2)]
+)
+def test_the_more_devices_are_busy_the_better(members, rows, chosen, monkeypatch):
+    """Members are shared where as many devices take part as could share a batch."""
+    of_members, of_rows = (
+        num and jax.sharding.Mesh(np.array(jax.devices()[:1] * num), (axis,))
+        for num, axis in [(members, "members"), (rows, "batch")]
+    )
+    monkeypatch.setattr(
+        "retrodict.solvers.conditional_flow.members_mesh", lambda _: of_members or None
+    )
+    monkeypatch.setattr("retrodict.solvers.trained.shared_mesh", lambda _: of_rows)
+    flow = ConditionalFlow(num_members=4)
+    flow._architecture = flow._chosen_architecture(100)
+    found = flow._mesh(flow._chosen_training(100))
+    assert found.size == chosen
+    assert found.axis_names == (("members",) if members >= rows else ("batch",))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from retrodict.errors import ConfigurationError
+from retrodict.training.mesh import members_mesh
 from retrodict.training.sharding import along_one_axis, divisible_batch_size
 
 TWO_DEVICES = "--xla_force_host_platform_device_count=2"
@@ -53,6 +54,16 @@ def four_devices():
 def test_models_side_by_side_take_any_batch():
     mesh = jax.sharding.AbstractMesh((4,), ("members",))
     assert divisible_batch_size(7, 100, mesh) == 7
+
+
+@pytest.mark.parametrize(
+    ("num_devices", "num_members", "size"),
+    [(8, 4, 4), (8, 6, 6), (4, 6, 3), (2, 3, None), (2, 1, None), (1, 4, None)],
+)
+def test_devices_take_as_many_members_as_each_other(num_devices, num_members, size, monkeypatch):
+    monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1] * num_devices)
+    found = members_mesh(num_members)
+    assert (found and found.shape) == (size and {"members": size})
 
 
 def test_any_mesh_becomes_one_axis():

@@ -98,7 +98,9 @@ class ConditionalFlow(AbstractTrainedSolver):
         if shared is None or not isinstance(self._architecture, FlowEnsemble):
             return shared
         by_members = members_mesh(self._architecture.num_members)
-        return shared if by_members is None else by_members
+        if by_members is None or by_members.size < shared.size:
+            return shared
+        return by_members
 
     def _held_out_objective(self) -> Loss:
         return negative_log_likelihood
