@@ -37,8 +37,17 @@ from jax._src.interpreters import mlir
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 # Every program is written down in a context of its own, and filling one takes a fifth of compiling
-# a small program: those of a file share one. This is inside JAX: without it, tests are only slower.
-ir_context = functools.cache(getattr(mlir, "make_ir_context", lambda: None))
+# a small program: those of a file share one, except where one is lowered within another. This is
+# inside JAX: without it, tests are only slower.
+make_context = getattr(mlir, "make_ir_context", lambda: None)
+shared_context = functools.cache(make_context)
+
+
+def ir_context() -> Any:
+    """The context of this file, or a fresh one where that is in use."""
+    return shared_context() if mlir.ir.Context.current is None else make_context()
+
+
 if hasattr(mlir, "make_ir_context"):
     mlir.make_ir_context = ir_context
 
@@ -86,7 +95,7 @@ def pytest_collection_finish() -> None:
 def _release_compiled_programs() -> Iterator[None]:
     """Linux lets a process map 65,530 pieces of memory; compiled programs use them up."""
     yield
-    ir_context.cache_clear()  # a context keeps the constants of its programs
+    shared_context.cache_clear()  # a context keeps the constants of its programs
     maps = Path("/proc/self/maps")
     if maps.exists() and maps.read_bytes().count(b"\n") > 25_000:
         jax.clear_caches()
