@@ -125,6 +125,20 @@ frozen, moved = two.model.layers[-1].weight, two.model.layers[0].weight
 assert (frozen == four.layers[-1].weight).all()
 assert (np.abs(moved - four.layers[0].weight).max(axis=(1, 2)) > 0.01).all()
 
+# Adam does not see the size of a gradient, but what bounds its norm does.
+numbers = jnp.arange(1.0, 5.0)
+in_parts = jax.jit(
+    shared_by(
+        along_one_axis(members),
+        lambda parameters, frozen, batch, key: jax.value_and_grad(lambda p: jnp.mean(p**2))(
+            parameters
+        ),
+    )
+)
+found_loss, found_gradient = in_parts(numbers, None, x, key)
+np.testing.assert_allclose(found_loss, 7.5, rtol=1e-6)
+np.testing.assert_allclose(found_gradient, numbers / 2, rtol=1e-6)
+
 # Three models do not divide by two devices.
 three = one_of(four, slice(3))
 with pytest.raises(ConfigurationError, match="evenly by 2 devices"):
