@@ -312,3 +312,21 @@ def test_columns_that_single_precision_cannot_hold_are_refused(offset, fits, key
     with pytest.raises(CapabilityError, match="single precision") as refused:
         simulation.require_precision(scaling, x, y)
     assert "reference value" in refused.value.hint
+
+
+def test_devices_share_batches_and_not_flows_where_batches_are_simulated(monkeypatch):
+    """A device that has its own flows would simulate the whole batch for them."""
+    if len(jax.local_devices()) < 2:
+        pytest.skip("needs two devices")
+    told = []
+
+    def heard(*args, mesh, **settings):
+        told.append(mesh)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(online, "train_online", heard)
+    flows = ConditionalFlow(FLOW, num_members=len(jax.local_devices()), batch_size=512)
+    with pytest.raises(KeyboardInterrupt):
+        flows.fit_problem(PROBLEM, online=True, max_steps=3)
+    assert told[0].axis_names == ("batch",)
+    assert flows._mesh(flows._chosen_training(1000)).axis_names == ("members",)

@@ -105,7 +105,9 @@ def test_simulations_that_are_not_finite_are_left_out_of_a_batch(key):
 
 
 def test_a_batch_that_is_finite_stays_as_it_is(key):
-    simulate = lambda key: jax.random.normal(key, (2,))  # noqa: E731
+    def simulate(key):
+        return jax.random.normal(key, (2,))
+
     source = Online(simulate=simulate, batch_size=8, steps_per_epoch=1)
     rows, num_left_out = source.batch((), jnp.int32(0), key)
     assert num_left_out == 0

@@ -94,7 +94,7 @@ class ConditionalFlow(AbstractTrainedSolver):
         return negative_log_likelihood
 
     def _mesh(self, config: TrainingConfig) -> Mesh | None:
-        shared = super()._mesh(config)
+        shared = self._batch_mesh(config)
         if shared is None or not isinstance(self._architecture, FlowEnsemble):
             return shared
         by_members = members_mesh(self._architecture.num_members)

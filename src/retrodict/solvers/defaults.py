@@ -57,11 +57,9 @@ def default_training(num_rows: int, **given: Any) -> TrainingConfig:
         settings |= {"learning_rate": 1e-2, "ema_decay": 0.995}
     else:
         settings |= {"learning_rate": 1e-2, "ema_decay": 0.999}
-    given = {"batch_size": _by_rows(num_rows, 64, 128, 256)} | {
-        name: value for name, value in given.items() if value is not None
-    }
+    given["batch_size"] = given.get("batch_size") or _by_rows(num_rows, 64, 128, 256)
     config = _training(num_rows, num_steps, given, most_epochs=200, **settings)
-    if config.patience is not None or config.max_epochs is None:
+    if config.patience is not None:
         return config
     # Where the scaling alone solves a problem, nothing that follows is better.
     return replace(config, patience=max(20, config.max_epochs // 2))

@@ -168,7 +168,8 @@ def learn_online(
         progress=progress,
         checkpoint=checkpoint,
         validation_loss=solver._held_out_objective(),
-        mesh=solver._mesh(config),
+        # Devices that share members would each simulate the whole batch.
+        mesh=solver._batch_mesh(config),
     )
     if result.outcome is Outcome.TIME_OUT and result.num_steps < _FEWEST_STEPS:
         raise TrainingError(

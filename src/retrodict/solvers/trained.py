@@ -327,7 +327,10 @@ class AbstractTrainedSolver(AbstractSolver):
         )
 
     def _mesh(self, config: TrainingConfig) -> Mesh | None:
-        """The devices that share each batch."""
+        """The devices that train: they share each batch, unless a solver knows better."""
+        return self._batch_mesh(config)
+
+    def _batch_mesh(self, config: TrainingConfig) -> Mesh | None:
         return shared_mesh(config.batch_size) if self._shares_batches else None
 
     def _keep(
