@@ -108,9 +108,9 @@ def times(factor, name):
 
 def as_before(chosen):
     """Epochs of 2,000 steps, or 8,000 of many rows, of twice the batch."""
-    if chosen.batch_size < 256:
-        return {64: 100, 128: 57}[chosen.batch_size]
-    return 46
+    if chosen.batch_size <= 64:
+        return 100
+    return 57 if chosen.batch_size <= 128 else 46
 
 
 def variants():

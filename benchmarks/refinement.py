@@ -4,7 +4,7 @@
 
 Each argument is task:simulations[:share of proposals from the prior]. A default
 `ConditionalFlow` is trained, and its posteriors of the first of sbibm's reference observations
-(folder RETRODICT_DATA, by default ../shared/data) are compared, before and after
+(found in RETRODICT_DATA, or fetched) are compared, before and after
 sampling-importance-resampling of 10,000 draws from 20 times as many, with 10,000 exact draws
 of the problem. C2ST is sbibm's. The draws are resampled without replacement, because a
 classifier can learn repeated ones by heart. Each observation's result is written as soon as
@@ -13,31 +13,24 @@ it is there.
 
 import argparse
 import json
-import os
 import time
 from pathlib import Path
 
 import jax
 import numpy as np
-import pandas as pd
 
 from machine import described
+from retrodict.datasets import sbibm_reference
 from retrodict.diagnostics import c2st
 from retrodict.problems import get_problem
 from retrodict.solvers import ConditionalFlow
 from retrodict.solvers.refinement import SamplingImportanceResampling
 
-DATA = Path(os.environ.get("RETRODICT_DATA", Path(__file__).parents[2] / "shared" / "data"))
-SBIBM = {"two-moons": "two_moons", "linear-gaussian": "gaussian_linear"}
 NUM_DRAWS = 10_000
 
 
 def observations(task, num):
-    files = (
-        DATA / "sbibm" / SBIBM[task] / f"num_observation_{i}" / "observation.csv"
-        for i in range(1, num + 1)
-    )
-    return np.stack([pd.read_csv(file).to_numpy()[0] for file in files])
+    return np.stack([sbibm_reference(task, i).observation for i in range(1, num + 1)])
 
 
 def refined(task, num_simulations, prior_share, num_observations, seed, proposals_per_draw):

@@ -2,12 +2,14 @@
 
     python benchmarks/sequential.py --output benchmarks/results/sequential.jsonl
     python benchmarks/sequential.py two-moons slcp --observations 2 --fast --output out.jsonl
+    python benchmarks/sequential.py --table benchmarks/results/sequential.jsonl
 
 Each observation of each task is fitted for on its own with the defaults of `ConditionalFlow`, and
 10,000 draws are compared with the 10,000 reference draws (Lueckmann et al. 2021). One line of JSON
 is added to the output for each; those that are there already are skipped, so that a run that was
-cut short goes on. The table at the end has the mean over the observations beside the best published
-sequential method (10,000 and 100,000 simulations). Times include compilation.
+cut short goes on. The table at the end has the means over the observations beside published ones
+over the same: SNPE's, and that of the best of all sequential methods. Times include the compilation
+of what no earlier fit of the same run has compiled; their median is shown.
 
 `--held-out` takes observations that were simulated here instead, which choices may be made on. They
 are judged without reference draws: by the effective share of draws weighted with the likelihood,
@@ -27,21 +29,14 @@ import numpy as np
 from scipy.special import logsumexp
 
 from machine import described
-from retrodict.datasets import SBIBM_TASKS, sbibm_reference
+from retrodict.bench.published import published_results
+from retrodict.datasets import SBIBM_TASKS, sbibm_published, sbibm_reference
 from retrodict.diagnostics import c2st, fast_c2st
 from retrodict.errors import RetrodictWarning
 from retrodict.problems import get_problem
 from retrodict.solvers import ConditionalFlow
 
-# Best of SNPE, SNLE, SNRE and SMC-ABC, mean over the ten observations.
-PUBLISHED = {
-    "two-moons": {10_000: 0.554, 100_000: 0.530},
-    "gaussian-mixture": {10_000: 0.551, 100_000: 0.536},
-    "linear-gaussian": {10_000: 0.544, 100_000: 0.507},
-    "slcp": {10_000: 0.845, 100_000: 0.666},
-    "sir": {10_000: 0.561, 100_000: 0.575},
-    "lotka-volterra": {10_000: 0.953, 100_000: 0.928},
-}
+SEQUENTIAL = ("SNPE", "SNLE", "SNRE", "SMC-ABC")
 NUM_DRAWS = 10_000
 _FIRST_HELD_OUT_SEED = 1_000
 
@@ -105,22 +100,33 @@ def finished(path):
 
 
 def table(lines, measure):
-    print(f"| task | simulations | rounds | observations | {measure} | sd | published best |")
-    print("|---|---|---|---|---|---|---|")
-    kinds = sorted({(line["task"], line["budget"], line["num_rounds"]) for line in lines})
-    for task, budget, num_rounds in kinds:
-        values = [
-            line[measure]
+    """Means over the observations, beside published ones over the same."""
+    published = sbibm_published() if measure == "c2st" else None
+    print(f"| task | simulations | rounds | observations | {measure} | sd | fit |", end="")
+    print(" SNPE | best sequential |" if measure == "c2st" else "")
+    print("|---|---:|---:|---:|---:|---:|---:|" + "---:|---|" * (measure == "c2st"))
+    kinds = dict.fromkeys((line["task"], line["budget"], line["num_rounds"]) for line in lines)
+    for kind in kinds:
+        found = [
+            line
             for line in lines
-            if (line["task"], line["budget"], line["num_rounds"]) == (task, budget, num_rounds)
-            and measure in line
+            if (line["task"], line["budget"], line["num_rounds"]) == kind and measure in line
         ]
-        if values:
-            published = PUBLISHED[task].get(budget, "") if measure == "c2st" else ""
-            print(
-                f"| {task} | {budget:,} | {num_rounds} | {len(values)} | {np.mean(values):.3f} "
-                f"| {np.std(values):.3f} | {published} |"
-            )
+        if not found:
+            continue
+        values = [line[measure] for line in found]
+        seconds = np.median([line["fit_seconds"] for line in found])
+        task, budget, num_rounds = kind
+        cells = [task, f"{budget:,}", num_rounds, len(found), f"{np.mean(values):.3f}"]
+        cells += [f"{np.std(values, ddof=1):.3f}" if len(values) > 1 else "", f"{seconds:.0f} s"]
+        if measure == "c2st":
+            numbers = sorted({line["observation"] for line in found})
+            theirs = published_results(published, task, budget, numbers)
+            theirs = {name: theirs[name].c2st for name in SEQUENTIAL if name in theirs}
+            best = min(theirs, key=theirs.get, default=None)
+            cells += [f"{theirs['SNPE']:.3f}" if "SNPE" in theirs else ""]
+            cells += [f"{theirs[best]:.3f} ({best})" if best else ""]
+        print("| " + " | ".join(map(str, cells)) + " |")
 
 
 def main():
@@ -133,7 +139,11 @@ def main():
     parser.add_argument("--fast", action="store_true", help="C2ST by `fast_c2st`")
     parser.add_argument("--held-out", action="store_true", help="observations simulated here")
     parser.add_argument("--output", type=Path, help="a line of JSON is added for each fit")
+    parser.add_argument("--table", type=Path, help="print the table of such a file, and stop")
     arguments = parser.parse_args()
+    if arguments.table:
+        table(finished(arguments.table), "c2st")
+        return
     lines = finished(arguments.output)
     for task in arguments.tasks or SBIBM_TASKS:
         for number in range(1, arguments.observations + 1):

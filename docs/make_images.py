@@ -19,6 +19,7 @@ from retrodict.plots import cobweb, witness as witness_picture
 from retrodict.plots.style import BLUE, MUTED, VERMILION, style_context
 
 IMAGES = Path(__file__).parent / "images"
+BENCH = Path(__file__).parents[1] / "benchmarks" / "results" / "bench-sbibm.json"
 HAND = np.array([[1.7, 0.0]])
 
 
@@ -96,6 +97,7 @@ def two_samples() -> dict[str, Figure]:
 
 def main(runs: list[str]) -> None:
     figures = why_the_inverse_exists() | two_samples()
+    figures["bench-sbibm"] = retrodict.bench.Bench.read(BENCH).picture()
     if runs:
         figures = {"inverse-kinematics": inverse_kinematics(runs[0])}
     for name, figure in figures.items():

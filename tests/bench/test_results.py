@@ -1,19 +1,21 @@
 """What the rows come to: means beside published ones, as table, files and page."""
 
 import json
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from retrodict.bench import Bench, Row, Settings, Summary
+from retrodict.bench import Bench, Row, Settings, Summary, result
 from retrodict.bench.markdown import COLUMNS, cells, markdown, notes
 from retrodict.bench.page import render
 from retrodict.bench.published import published_budgets, published_results
 from retrodict.datasets import SBIBM_TASKS, sbibm_published
-from retrodict.errors import OutputNotWritableError
+from retrodict.errors import BundleCorruptedError, BundleNotFoundError, OutputNotWritableError
 
 SETTINGS = Settings(("two-moons",), (60,), (1, 2), (1,))
 
@@ -200,3 +202,53 @@ def test_the_page_needs_nothing_else_and_has_one_picture(made):
     assert "SMC-ABC" in text
     assert "better than every published method" in text
     assert render(replace(found, command="")).count("made from Python") == 1
+
+
+def test_what_was_written_is_read_again(made, published, monkeypatch, tmp_path):
+    found, folder = made[0], tmp_path / "folder"
+    found.write(folder)
+    monkeypatch.setattr(result, "sbibm_published", lambda: published)
+    for path in (folder, shutil.copy(folder / "results.json", tmp_path / "mine.json")):
+        again = Bench.read(path)
+        assert again.settings == found.settings
+        assert again.rows == found.rows
+        assert again.to_dict() == found.to_dict()
+        assert again.to_markdown() == found.to_markdown() == (folder / "table.md").read_text()
+
+
+def test_no_results_are_told(tmp_path):
+    with pytest.raises(BundleNotFoundError, match="no results of a benchmark"):
+        Bench.read(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"rows": []}', None])
+def test_damaged_results_are_told(text, made, tmp_path):
+    if text is None:
+        stored = made[0].to_dict()
+        stored["rows"][0]["further"] = 1
+        text = json.dumps(stored)
+    (tmp_path / "results.json").write_text(text)
+    with pytest.raises(BundleCorruptedError, match=r"results\.json") as caught:
+        Bench.read(tmp_path)
+    assert "Resume" in caught.value.hint
+
+
+def test_the_picture_is_that_of_the_page(published):
+    figure = bench(published, 0.6, 0.7).picture()
+    ax = figure.axes[0]
+    ours = max(ax.lines, key=lambda line: line.get_linewidth())
+    assert ours.get_xydata() == pytest.approx(np.array([[60, 0.65]]))
+    nothing = bench(published.iloc[:0])
+    assert nothing.picture() is None
+
+
+def test_the_table_of_the_documentation_is_that_of_the_committed_results(data_folder, monkeypatch):
+    monkeypatch.setenv("RETRODICT_DATA", str(data_folder))
+    root = Path(__file__).parents[2]
+    found = Bench.read(root / "benchmarks" / "results" / "bench-sbibm.json")
+    table = [line for line in found.to_markdown().splitlines() if line.startswith("|")]
+    assert "\n".join(table) in (root / "docs" / "benchmark.md").read_text(encoding="utf-8")
+    # What the page says about it.
+    assert not found.failed
+    assert sum(summary.beats_amortised for summary in found.summaries) == 18
+    assert sum(summary.beats_all for summary in found.summaries) == 12

@@ -3,8 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
+import pytest
 from scipy import stats
+
+from retrodict.datasets import sbibm_reference
 
 FEWEST_EFFECTIVE = 1000
 
@@ -17,11 +19,10 @@ class Published(NamedTuple):
 
 
 def published(data_folder, task, number):
-    folder = data_folder / "sbibm" / task / f"num_observation_{number}"
-    return Published(
-        pd.read_csv(folder / "observation.csv").to_numpy()[0],
-        pd.read_csv(folder / "reference_posterior_samples.csv.bz2").to_numpy(),
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RETRODICT_DATA", str(data_folder))
+        found = sbibm_reference(task, number)
+    return Published(found.observation, found.draws)
 
 
 def row_by_row(function, x, y, at_once=4096):

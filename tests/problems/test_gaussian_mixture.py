@@ -23,7 +23,7 @@ def features(x, y):
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_posterior_agrees_with_the_published_draws(number, key, data_folder):
-    y, draws = published(data_folder, "gaussian_mixture", number)
+    y, draws = published(data_folder, "gaussian-mixture", number)
     [ours] = PROBLEM.exact_posterior_rows(key, y[None], len(draws))
     for column, reference in zip(features(ours, y).T, features(draws, y).T, strict=True):
         assert stats.ks_2samp(column, reference).pvalue > 1e-4
@@ -31,7 +31,7 @@ def test_posterior_agrees_with_the_published_draws(number, key, data_folder):
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_published_draws_predict_the_observation(number, key, data_folder):
-    y, draws = published(data_folder, "gaussian_mixture", number)
+    y, draws = published(data_folder, "gaussian-mixture", number)
     assert_predicts(PROBLEM.simulate_rows(key, draws[:4096]), y)
 
 

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from published_draws import published
 
 from retrodict.errors import CapabilityError, ConfigurationError, DataError
 from retrodict.problems import LinearGaussian
@@ -114,12 +115,8 @@ def test_an_observation_off_the_reachable_subspace_is_refused(key):
 
 
 def test_gaussian_linear_is_the_published_task(key, data_folder):
-    import pandas as pd
-
     problem = LinearGaussian.gaussian_linear()
-    folder = data_folder / "sbibm" / "gaussian_linear" / "num_observation_3"
-    y = pd.read_csv(folder / "observation.csv").to_numpy()[0]
-    reference = pd.read_csv(folder / "reference_posterior_samples.csv.bz2").to_numpy()
+    y, reference = published(data_folder, "linear-gaussian", 3)
     assert_allclose(problem.posterior_mean(jnp.asarray(y, float)), y / 2, rtol=1e-5)
     assert_allclose(problem.posterior_covariance, 0.05 * np.eye(10), atol=1e-6)
     assert (np.abs(reference.mean(axis=0) - y / 2) < 5 * np.sqrt(0.05 / len(reference))).all()

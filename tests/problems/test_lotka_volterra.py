@@ -49,7 +49,7 @@ def populations():
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_weighted_proposals_agree_with_the_published_draws(number, data_folder):
-    y, draws = published(data_folder, "lotka_volterra", number)
+    y, draws = published(data_folder, "lotka-volterra", number)
     draws = np.log(draws)
     proposed, log_proposal = wide_proposals(draws, 4096, number)
     x = np.exp(proposed)
@@ -60,7 +60,7 @@ def test_weighted_proposals_agree_with_the_published_draws(number, data_folder):
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_published_draws_predict_the_observation(number, key, data_folder):
-    y, draws = published(data_folder, "lotka_volterra", number)
+    y, draws = published(data_folder, "lotka-volterra", number)
     simulated = PROBLEM.simulate_rows(key, draws[:4096])
     assert_predicts(simulated, y)
     # Both y and what is simulated carry the noise of .1: a chi-square of 20 numbers.

@@ -32,6 +32,23 @@ def test_simulations_in_blocks_are_those_at_once(key, monkeypatch):
     assert [rows.shape for rows in problem.simulations(key, 0)] == [(0, 2), (0, 2)]
 
 
+@pytest.mark.parametrize("num", [4, 5, 10, 100])
+def test_one_program_makes_all_simulations(num, key, monkeypatch):
+    problem = get_problem("two-moons")
+    shapes = set()
+
+    def simulations(problem, keys):
+        shapes.add(len(keys))
+        return np.zeros((len(keys), 2)), np.ones((len(keys), 2))
+
+    monkeypatch.setattr("retrodict.problems.base._simulations", simulations)
+    monkeypatch.setattr("retrodict.problems.base._SIMULATIONS_AT_ONCE", 1_000)
+    x, y = problem.simulations(key, 500 * num)
+    assert x.shape == y.shape == (500 * num, 2)
+    assert len(shapes) == 1
+    assert max(shapes) <= 1_000
+
+
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_a_problem_describes_itself(name, key):
     problem = get_problem(name)

@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from published_draws import published
 from scipy import stats
 
-from retrodict.datasets import sbibm_reference
 from retrodict.errors import DataError
 from retrodict.problems import TwoMoons
 
@@ -20,11 +20,10 @@ def features(x):
 
 
 @pytest.mark.parametrize("number", range(1, 11))
-def test_posterior_agrees_with_the_published_draws(number, key, data_folder, monkeypatch):
-    monkeypatch.setenv("RETRODICT_DATA", str(data_folder))
-    published = sbibm_reference("two-moons", number)
-    reference = features(published.draws)
-    [draws] = PROBLEM.exact_posterior_rows(key, published.observation[None], len(reference))
+def test_posterior_agrees_with_the_published_draws(number, key, data_folder):
+    y, theirs = published(data_folder, "two-moons", number)
+    reference = features(theirs)
+    [draws] = PROBLEM.exact_posterior_rows(key, y[None], len(reference))
     ours = features(draws)
     for column in (0, 1):
         assert stats.ks_2samp(ours[:, column], reference[:, column]).pvalue > 1e-4

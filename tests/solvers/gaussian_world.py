@@ -21,16 +21,15 @@ def observe(x, rng):
 
 
 def problem(function=observe, **settings):
-    return SimulatorProblem(
-        function,
-        prior={"slope": stats.norm(0, 1), "offset": stats.norm(0, 2)},
-        observables=["near", "far"],
-        batched=True,
-        stochastic=True,
+    usual = {
+        "prior": {"slope": stats.norm(0, 1), "offset": stats.norm(0, 2)},
+        "observables": ["near", "far"],
+        "batched": True,
+        "stochastic": True,
         # Chunks have their own random numbers: one chunk, so that calls can be counted.
-        chunk_size=1_000,
-        **settings,
-    )
+        "chunk_size": 1_000,
+    }
+    return SimulatorProblem(function, **usual | settings)
 
 
 class Exact(AbstractPosteriorSampler):

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 from retrodict.errors import DataError
+from retrodict.solvers.sequential import truncated_prior
 from retrodict.solvers.sequential.region import NUM_DRAWS, Region, draws_of, inside_all
 from retrodict.solvers.sequential.truncated_prior import ShareKept, draw_from_truncated_prior
 from retrodict.solvers.sequential.truncation_check import TruncationCheck, held_out_coverage
@@ -17,6 +18,7 @@ from retrodict.solvers.sequential.walks import walk
 TRUNCATION = 0.01
 # What a round knows of the prior where it has to go by chains.
 TINY_SHARE = ShareKept(1e-6, 0.1)
+NOTHING = np.empty((0, 2))
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +74,7 @@ def test_regions_are_nested(region):
 def test_rejection_draws_from_the_truncated_prior(region, inside):
     expected, share = inside
     found = draw_from_truncated_prior(
-        problem(), [region], np.empty((0, 2)), ShareKept(), 2_000, jax.random.key(1)
+        problem(), [region], NOTHING, NOTHING, ShareKept(), 2_000, jax.random.key(1)
     )
     assert found.drawn_by == "rejection"
     assert found.x.shape == (2_000, 2)
@@ -86,7 +88,7 @@ def test_chains_draw_from_the_truncated_prior(region, inside):
     # No more starts than chains share, ten at a time.
     starts = expected[:200]
     found = draw_from_truncated_prior(
-        problem(), [region], starts, TINY_SHARE, 2_000, jax.random.key(1)
+        problem(), [region], starts, NOTHING, TINY_SHARE, 2_000, jax.random.key(1)
     )
     assert found.drawn_by == "chains"
     assert (found.share, found.share_se) == (1e-6, pytest.approx(1e-7))
@@ -94,6 +96,40 @@ def test_chains_draw_from_the_truncated_prior(region, inside):
     assert region.contains(found.x).all()
     assert_same_moments(found.x, expected, 1_000)
     assert len(np.unique(found.x, axis=0)) > 1_980
+
+
+@pytest.mark.parametrize("num_earlier", [0, 19])
+def test_chains_start_at_the_posterior_where_nothing_else_is_left(region, inside, num_earlier):
+    posterior = Exact(OBSERVATION[None]).sample(jax.random.key(7), 2_000)[0]
+    posterior = posterior[region.contains(posterior)]
+    expected, _ = inside
+    found = draw_from_truncated_prior(
+        problem(), [region], expected[:num_earlier], posterior, TINY_SHARE, 2_000, jax.random.key(1)
+    )
+    assert found.drawn_by == "chains"
+    assert region.contains(found.x).all()
+    # The posterior is much narrower than the prior is inside the region.
+    spread = expected.var(axis=0)
+    assert (posterior.var(axis=0) < 0.6 * spread).all()
+    assert_same_moments(found.x, expected, 1_000)
+
+
+def test_enough_earlier_draws_need_no_others(region, inside):
+    earlier, impossible = inside[0][:20], np.full((100, 2), np.nan)
+    found = draw_from_truncated_prior(
+        problem(), [region], earlier, impossible, TINY_SHARE, 300, jax.random.key(1)
+    )
+    assert np.isfinite(found.x).all()
+
+
+def test_a_posterior_outside_the_prior_is_no_start(region, monkeypatch):
+    monkeypatch.setattr(truncated_prior, "_BLOCKS_AT_MOST", 2)
+    elsewhere = problem(prior={"slope": stats.uniform(50, 1), "offset": stats.uniform(50, 1)})
+    posterior = Exact(OBSERVATION[None]).sample(jax.random.key(7), 500)[0]
+    with pytest.raises(DataError, match="Of 32,768 draws"):
+        draw_from_truncated_prior(
+            elsewhere, [region], NOTHING, posterior, TINY_SHARE, 300, jax.random.key(1)
+        )
 
 
 def test_chains_forget_where_they_started():
@@ -132,7 +168,7 @@ def test_an_observation_that_the_prior_hardly_allows_is_refused():
     region = Region(sampler, float(sampler.log_prob(sampler.mean[:, None])[0, 0]) - 10)
     with pytest.raises(DataError, match="hardly") as caught:
         draw_from_truncated_prior(
-            problem(), [region], np.empty((0, 2)), ShareKept(), 300, jax.random.key(0)
+            problem(), [region], NOTHING, NOTHING, ShareKept(), 300, jax.random.key(0)
         )
     assert "units" in caught.value.hint
 

@@ -19,6 +19,8 @@ from retrodict.report.pictures import Picture, embed
 from retrodict.report.render import environment
 
 if TYPE_CHECKING:
+    import matplotlib.figure
+
     from retrodict.bench.result import Bench
 
 OURS = "retrodict"
@@ -122,13 +124,18 @@ def _tiles(bench: "Bench") -> list[tuple[str, str, str]]:
     return tiles
 
 
-def _picture(bench: "Bench") -> Picture | None:
+def figure(bench: "Bench") -> "matplotlib.figure.Figure | None":
+    """C2ST against the number of simulations, a panel for each task; None of nothing."""
     panels = {task: _curves(bench, task) for task in bench.settings.tasks}
     panels = {task: curves for task, curves in panels.items() if curves}
-    if not panels:
+    return plots.quality_against_budget(panels, highlighted=OURS) if panels else None
+
+
+def _picture(bench: "Bench") -> Picture | None:
+    found = figure(bench)
+    if found is None:
         return None
-    figure = plots.quality_against_budget(panels, highlighted=OURS)
-    [picture] = embed([(figure, _alt(bench))])
+    [picture] = embed([(found, _alt(bench))])
     return picture
 
 

@@ -1,5 +1,6 @@
 """The finished benchmark: its rows and its table in several forms, and its page."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,12 +12,16 @@ from retrodict.bench.published import published_results
 from retrodict.bench.row import Row
 from retrodict.bench.settings import Settings
 from retrodict.bench.summary import Summary
-from retrodict.comparison.folder import write_json
-from retrodict.errors import OutputNotWritableError
-from retrodict.tables.atomic import atomic_file, explain_write_failure
+from retrodict.comparison.folder import as_json
+from retrodict.datasets import sbibm_published
+from retrodict.errors import BundleCorruptedError, BundleNotFoundError
+from retrodict.tables.output_folder import write_results
 
 if TYPE_CHECKING:
+    import matplotlib.figure
     import pandas  # noqa: ICN001 (beartype resolves the full name at run time)
+
+_RESULTS = "results.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +41,38 @@ class Bench:
     published: "pandas.DataFrame"
     solver: Mapping[str, Any] = field(default_factory=dict)
     command: str = ""
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Bench":
+        """A benchmark that was written.
+
+        Args:
+            path: its folder, or its `results.json` under any name.
+
+        Raises:
+            BundleNotFoundError: there is none.
+            BundleCorruptedError: it was damaged, or written by another version.
+            DataError, CapabilityError: the published results are missing or damaged.
+        """
+        file = Path(path)
+        if file.is_dir():
+            file /= _RESULTS
+        if not file.is_file():
+            raise BundleNotFoundError(
+                f"There are no results of a benchmark at `{file}`.",
+                "Name a folder that `retrodict bench` has finished.",
+            )
+        try:
+            stored = json.loads(file.read_text(encoding="utf-8"))
+            settings = Settings.from_dict(stored)
+            rows = tuple(Row(**row) for row in stored["rows"])
+            solver, command = stored["solver"], stored["command"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise BundleCorruptedError(
+                f"`{file}` holds no results of a benchmark, or those of another version: {error}.",
+                "Resume the benchmark, which writes them anew.",
+            ) from error
+        return cls(settings, rows, sbibm_published(), solver, command)
 
     @property
     def failed(self) -> tuple[Row, ...]:
@@ -92,6 +129,15 @@ class Bench:
         """The table for people."""
         return markdown(self.summaries, self.settings)
 
+    def picture(self) -> "matplotlib.figure.Figure | None":
+        """The picture of the page: ours and published C2ST against the number of simulations.
+
+        None where nothing finished and nothing was published.
+        """
+        from retrodict.bench.page import figure
+
+        return figure(self)
+
     def write(self, folder: str | Path) -> Path:
         """Writes `results.json`, `results.csv`, `table.md` and `index.html`, replacing older ones.
 
@@ -104,19 +150,11 @@ class Bench:
         from retrodict.bench.page import render
 
         path = Path(folder)
-        with explain_write_failure(path):
-            if path.exists() and not path.is_dir():
-                raise OutputNotWritableError(
-                    f"`{path}` is a file; a benchmark needs a folder.", "Choose another folder."
-                )
-            path.mkdir(parents=True, exist_ok=True)
-        page = path / "index.html"
-        for target, text in (
-            (path / "table.md", self.to_markdown()),
-            (path / "results.csv", self.to_frame().to_csv(index=False)),
-            (page, render(self)),
-        ):
-            with atomic_file(target, force=True) as file:
-                file.write(text.encode())
-        write_json(path / "results.json", self.to_dict())
-        return page
+        files = {
+            "table.md": self.to_markdown(),
+            "results.csv": self.to_frame().to_csv(index=False),
+            "index.html": render(self),
+            _RESULTS: as_json(self.to_dict()),
+        }
+        write_results(path, "a benchmark", files)
+        return path / "index.html"

@@ -1,6 +1,6 @@
 """What a benchmark is about: which solver, how it is judged, and on what."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,18 @@ class Settings:
     seeds: tuple[int, ...]
     num_draws: int = NUM_DRAWS
     fast: bool = False
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Settings":
+        """Those that `to_dict` described; other values may be among them."""
+        return cls(
+            tasks=tuple(values["tasks"]),
+            budgets=tuple(values["budgets"]),
+            observations=tuple(values["observations"]),
+            seeds=tuple(values["seeds"]),
+            num_draws=values["num_draws"],
+            fast=values["fast_c2st"],
+        )
 
     def check(self) -> None:
         """Refuses what cannot work, before anything is simulated for it.

@@ -10,7 +10,7 @@ import pandas as pd
 
 from retrodict.budget.point import Point
 from retrodict.budget.projection import Projection, project
-from retrodict.tables.atomic import atomic_file
+from retrodict.tables.output_folder import write_results
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -99,15 +99,13 @@ class LearningCurve:
         from retrodict import plots
 
         path = Path(folder)
-        picture = path / "curve.png"
-        for name, content in {
-            "curve.md": f"{self.to_markdown()}\n".encode(),
-            "curve.csv": self.table().to_csv(index=False).encode(),
+        files: dict[str, str | bytes] = {
+            "curve.md": f"{self.to_markdown()}\n",
+            "curve.csv": self.table().to_csv(index=False),
             "curve.png": plots.to_png(self.picture()),
-        }.items():
-            with atomic_file(path / name, force=True) as file:
-                file.write(content)
-        return picture
+        }
+        write_results(path, "a curve", files)
+        return path / "curve.png"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, for JSON."""

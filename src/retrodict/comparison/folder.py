@@ -133,7 +133,12 @@ def resume(path: Path, record: Mapping[str, Any]) -> ComparisonFolder:
 def write_json(path: Path, value: object) -> None:
     """Write plain values, complete or not at all."""
     with atomic_file(path, force=True) as file:
-        file.write(f"{json.dumps(value, indent=2)}\n".encode())
+        file.write(as_json(value).encode())
+
+
+def as_json(value: object) -> str:
+    """Plain values as the text of a file."""
+    return f"{json.dumps(value, indent=2)}\n"
 
 
 def _write_record(folder: ComparisonFolder, record: Mapping[str, Any]) -> None:

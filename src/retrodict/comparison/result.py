@@ -16,14 +16,13 @@ from retrodict.comparison.against_problem import (
     HeldOut,
     held_out_pairs,
 )
-from retrodict.comparison.folder import write_json
+from retrodict.comparison.folder import as_json
 from retrodict.comparison.judge import NUM_SHOWN, Budget, Judged
 from retrodict.comparison.markdown import markdown
 from retrodict.comparison.published import published
 from retrodict.comparison.row import Row, rank
-from retrodict.errors import OutputNotWritableError
 from retrodict.problems.base import AbstractProblem, AbstractReferencePosterior
-from retrodict.tables.atomic import atomic_file, explain_write_failure
+from retrodict.tables.output_folder import write_results
 
 if TYPE_CHECKING:
     import pandas  # noqa: ICN001 (beartype resolves the full name at run time)
@@ -108,22 +107,14 @@ class Comparison:
         from retrodict.comparison.page import render
 
         path = Path(folder)
-        with explain_write_failure(path):
-            if path.exists() and not path.is_dir():
-                raise OutputNotWritableError(
-                    f"`{path}` is a file; a comparison needs a folder.", "Choose another folder."
-                )
-            path.mkdir(parents=True, exist_ok=True)
-        page = path / "report.html"
-        for target, text in (
-            (path / "table.md", self.to_markdown()),
-            (path / "table.csv", self.table().to_csv(index=False)),
-            (page, render(self)),
-        ):
-            with atomic_file(target, force=True) as file:
-                file.write(text.encode())
-        write_json(path / "table.json", self.to_dict())
-        return page
+        files = {
+            "table.md": self.to_markdown(),
+            "table.csv": self.table().to_csv(index=False),
+            "report.html": render(self),
+            "table.json": as_json(self.to_dict()),
+        }
+        write_results(path, "a comparison", files)
+        return path / "report.html"
 
     def shown(self) -> tuple[HeldOut, Float[np.ndarray, "observations draws dim"] | None]:
         """The pairs whose posteriors the page shows, and their exact posterior draws."""

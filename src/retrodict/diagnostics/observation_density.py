@@ -267,6 +267,7 @@ def _fit_mixture(
     """Weights, means, covariances of the leading principal components, sds of the rest."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     lead, rest = z[:, :num_leading], z[:, num_leading:]
     mixture = GaussianMixture(
@@ -276,7 +277,8 @@ def _fit_mixture(
         max_iter=_STEPS,
         random_state=random_state,
     )
-    with warnings.catch_warnings():
+    # Matrices are so small that threads spend more time on each other than on them.
+    with warnings.catch_warnings(), threadpool_limits(1):
         # Observations that were not seen judge the mixture, converged or not.
         warnings.simplefilter("ignore", ConvergenceWarning)
         belongs = mixture.fit(lead).predict_proba(lead)

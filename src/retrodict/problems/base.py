@@ -194,7 +194,10 @@ def _by_rows(function: Callable[[np.ndarray], Any], num: int) -> Any:
     rows = np.arange(num)
     if num == 0:
         return jax.tree.map(np.asarray, function(rows))
-    return in_blocks(function, rows, block_size=_SIMULATIONS_AT_ONCE)
+    # As equal as can be, so that one program does for all of them.
+    num_blocks = -(-num // _SIMULATIONS_AT_ONCE)
+    size = _SIMULATIONS_AT_ONCE if num_blocks == 1 else -(-num // num_blocks)
+    return in_blocks(function, rows, block_size=size)
 
 
 def _as_jax_rows(x: Float[np.ndarray, "num dim"]) -> Float[Array, "num dim"]:

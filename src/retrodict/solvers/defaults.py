@@ -49,7 +49,7 @@ def default_training(num_rows: int, **given: Any) -> TrainingConfig:
     them. Training ends early only where half of the epochs, and at least 20, have made nothing
     better.
     """
-    num_steps = _by_rows(num_rows, 4_000, 3_800, 26_000)
+    num_steps = _by_rows(num_rows, 4_000, 3_500, 22_000)
     settings: dict[str, Any] = {"weight_decay": min(0.5, 500 / num_rows)}
     if num_rows < _FEW:
         settings |= {"learning_rate": 2e-2, "ema_decay": 0.99}

@@ -1,11 +1,11 @@
 """A folder for new results, in which nothing of a person's own is ever deleted."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from retrodict.errors import OutputExistsError, OutputNotWritableError
-from retrodict.tables.atomic import explain_write_failure
+from retrodict.tables.atomic import atomic_file, explain_write_failure
 
 
 def make_output_folder(
@@ -36,6 +36,28 @@ def make_output_folder(
             for part in (*parts, record):
                 _remove(path / part)
         path.mkdir(parents=True, exist_ok=True)
+
+
+def write_results(path: Path, what: str, files: Mapping[str, str | bytes]) -> None:
+    """Write files into a folder, each complete or not at all, replacing older ones.
+
+    Args:
+        path: the folder, made where it is missing.
+        what: the kind of results, with its article.
+        files: contents by name.
+
+    Raises:
+        OutputNotWritableError: missing rights, a full disk, a file in the way.
+    """
+    with explain_write_failure(path):
+        if path.exists() and not path.is_dir():
+            raise OutputNotWritableError(
+                f"`{path}` is a file; {what} needs a folder.", "Choose another folder."
+            )
+        path.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        with atomic_file(path / name, force=True) as file:
+            file.write(content.encode() if isinstance(content, str) else content)
 
 
 def _refuse(path: Path, what: str, *, is_known: bool, force: bool) -> None:

@@ -43,6 +43,8 @@ FEWEST_PER_ROUND = 200
 _LARGEST_TRUNCATION = 0.1
 # Of the draws that tell the region, those that are looked for outside of the earlier ones.
 _NUM_LOOKED_FOR = NUM_DRAWS // 3
+# And those that chains may start at.
+_NUM_FOUND = 2_048
 # Out of this module and the methods that call it.
 _CALLER = 5
 
@@ -66,9 +68,10 @@ def fit_sequentially(
     unchanged gives the same posterior inside, so that networks are trained by plain maximum
     likelihood.
 
-    Regions are nested: the pairs of all rounds that lie inside the last one are draws from one
-    and the same joint distribution, and these are trained on. Others would be seen less often
-    than the prior has it, by a factor that depends on x, and are left out.
+    Regions are nested: inside the last one the causes of all rounds together are distributed as
+    the prior, up to a factor, so that training on all pairs leaves the posterior of the
+    observation as it is. Outside, where the prior is seen less often than it should be, that
+    posterior has next to nothing.
 
     Args:
         solver: is fitted; with a density, and held-out rows.
@@ -111,12 +114,15 @@ class _Run:
         self.checkpoint = checkpoint
         self.fingerprint = run_fingerprint(solver, problem, self.y_observed, self.sizes, truncation)
         self.regions: list[Region] = []
-        # Pairs of all rounds inside all regions.
+        # Pairs of all rounds.
         self.x = np.empty((0, len(problem.parameters)))
         self.y = np.empty((0, len(problem.observables)))
         self.kept = ShareKept()
+        # Draws of the last network's posterior, inside all regions.
+        self.found = self.x
         self.num_diverged = 0
         self.seen: Any = None
+        self.is_odd = False
         self.rows: list[dict[str, Any]] = []
 
     def round(self, number: int, progress: Progress | None) -> None:
@@ -139,7 +145,7 @@ class _Run:
         num_rows = len(self.x)
         if number < len(self.sizes):
             region = Region.of_highest_density(sampler, draws, self.truncation)
-            self._truncate(region, len(proposals.x) - num_diverged)
+            self._truncate(region, len(proposals.x) - num_diverged, draws)
         self.rows.append(
             {
                 "round": number,
@@ -180,8 +186,9 @@ class _Run:
             proposals, y = stored
         else:
             key_prior, key_y = jax.random.split(key)
+            earlier = self.x[inside_all(self.regions, self.x)] if self.regions else self.x
             proposals = draw_from_truncated_prior(
-                problem, self.regions, self.x, self.kept, num, key_prior
+                problem, self.regions, earlier, self.found, self.kept, num, key_prior
             )
             y = np.asarray(problem.simulate_rows(key_y, proposals.x), float)
             if path:
@@ -212,14 +219,19 @@ class _Run:
         self.seen = solver._training_observations
         odd = self.seen.warning(self.y_observed[None], names_of(problem.observables))
         if odd is not None:
+            self.is_odd = True
             warnings.warn(odd, stacklevel=_CALLER + 1)
 
-    def _truncate(self, region: Region, num_new: int) -> None:
-        """Leaves what lies in one more region."""
-        inside = region.contains(self.x)
-        self.kept = self.kept.times(int(inside[-num_new:].sum()), num_new)
+    def _truncate(
+        self, region: Region, num_new: int, draws: Float[np.ndarray, "draws dim"]
+    ) -> None:
+        """One more region; so many pairs at the end are new, and draws are of the posterior."""
+        inside = region.contains(self.x[-num_new:])
+        self.kept = self.kept.times(int(inside.sum()), num_new)
         self.regions.append(region)
-        self.x, self.y = self.x[inside], self.y[inside]
+        # Of an observation that the prior hardly produces a network only knows by extrapolation.
+        some = draws[: 0 if self.is_odd else _NUM_FOUND]
+        self.found = some[inside_all(self.regions, some)] if len(some) else some
 
     def _path(self, ending: str) -> Path | None:
         given = self.checkpoint

@@ -64,6 +64,7 @@ def draw_from_truncated_prior(
     problem: AbstractProblem,
     regions: list[Region],
     earlier: Float[np.ndarray, "earlier dim"],
+    posterior: Float[np.ndarray, "draws dim"],
     expected: ShareKept,
     num: int,
     key: Key,
@@ -72,13 +73,17 @@ def draw_from_truncated_prior(
 
     Draws of the prior that lie inside are such draws, exactly. Where they are too rare to wait
     for, chains start at those that were found and at the earlier rounds' draws inside, which
-    are such draws as well (see `walk`). Draws of q weighted by p / q are no way out: as q falls
-    by many orders of magnitude towards the border, hardly any of them would count.
+    are such draws as well (see `walk`). If a round has cut off so much that hardly any are left,
+    they start at draws of the posterior that was found as well, and have to forget that. Draws
+    of q weighted by p / q are no way out: as q falls by many orders of magnitude towards the
+    border, hardly any of them would count.
 
     Args:
         problem: whose prior it is.
         regions: of all finished rounds.
         earlier: what was drawn in earlier rounds and lies in all regions.
+        posterior: draws of the last network's posterior that lie there; none if it is not to
+            be believed.
         expected: share of the prior that the earlier rounds' draws tell.
         num: how many draws.
         key: of everything.
@@ -94,8 +99,13 @@ def draw_from_truncated_prior(
     num_blocks = 0
     # What earlier rounds tell spares a search that would not find enough.
     blocks = 0 if expected.share * _BLOCKS_AT_FIRST * _BLOCK < num else _BLOCKS_AT_FIRST
+    if len(earlier) >= _FEWEST_STARTS or not len(posterior):
+        posterior = posterior[:0]
+    else:
+        posterior = posterior[np.isfinite(problem.prior_log_prob(posterior))]
     while len(found) < num and num_blocks < _BLOCKS_AT_MOST:
-        if num_blocks >= blocks and len(found) + len(earlier) >= _FEWEST_STARTS:
+        num_starts = max(len(found) + len(earlier), len(posterior))
+        if num_blocks >= blocks and num_starts >= _FEWEST_STARTS:
             break
         x = problem.sample_prior(jax.random.fold_in(key_prior, num_blocks), _BLOCK)
         x = np.asarray(x, float)
@@ -107,6 +117,8 @@ def draw_from_truncated_prior(
         error = np.sqrt(acceptance * (1 - acceptance) / num_proposed)
         return Proposals(found[:num], acceptance, float(error), "rejection", acceptance)
     starts = np.concatenate([found, earlier])
+    if len(starts) < _FEWEST_STARTS:
+        starts = np.concatenate([starts, posterior])
     if len(starts) < _FEWEST_STARTS:
         raise DataError(
             f"Of {num_proposed:,} draws from the prior of {problem.name!r}, {len(found)} lie where "

@@ -45,11 +45,12 @@ def held_out_coverage(
 ) -> HeldOutCoverage:
     """Expected coverage (Hermans et al. 2022, arXiv:2110.06581), tested for being too small.
 
-    Deistler et al. (2022) judge truncation by it. Pairs inside the region are draws from the
-    truncated prior and the simulator, for which the posteriors that the network learned should
-    hold the truth as often as they claim. Too large regions cut nothing off, so that the test
-    is one-sided: the number of causes outside the 99 % region is at most binomial, and the mean
-    rank at most that of uniform ranks; the smaller of both p-values counts twice.
+    Deistler et al. (2022) judge truncation by it. Held-out pairs come from the truncated priors
+    of all rounds and the simulator, as those of training, so that the posteriors that the
+    network learned should hold the truth as often as they claim. Too large regions cut nothing
+    off, so that the test is one-sided: the number of causes outside the 99 % region is at most
+    binomial, and the mean rank at most that of uniform ranks; the smaller of both p-values
+    counts twice.
 
     Args:
         sampler: posteriors of the observations of the pairs.
