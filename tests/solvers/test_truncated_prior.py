@@ -11,7 +11,11 @@ from scipy import stats
 from retrodict.errors import DataError
 from retrodict.solvers.sequential import truncated_prior
 from retrodict.solvers.sequential.region import NUM_DRAWS, Region, draws_of, inside_all
-from retrodict.solvers.sequential.truncated_prior import ShareKept, draw_from_truncated_prior
+from retrodict.solvers.sequential.truncated_prior import (
+    ShareKept,
+    draw_from_truncated_prior,
+    share_told_by,
+)
 from retrodict.solvers.sequential.truncation_check import TruncationCheck, held_out_coverage
 from retrodict.solvers.sequential.walks import walk
 
@@ -19,6 +23,7 @@ TRUNCATION = 0.01
 # What a round knows of the prior where it has to go by chains.
 TINY_SHARE = ShareKept(1e-6, 0.1)
 NOTHING = np.empty((0, 2))
+KEY = jax.random.key(1)
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +36,11 @@ def distance(x):
     """Squared Mahalanobis distance to the posterior's mean."""
     off = x - MEAN
     return np.einsum("ni,ij,nj->n", off, np.linalg.inv(COVARIANCE), off)
+
+
+@pytest.fixture(scope="module")
+def posterior():
+    return Exact(OBSERVATION[None]).sample(jax.random.key(7), 2_000)[0]
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +81,10 @@ def test_regions_are_nested(region):
     assert inside_all([], x).all()
 
 
-def test_rejection_draws_from_the_truncated_prior(region, inside):
+def test_rejection_draws_from_the_truncated_prior(region, inside, posterior):
     expected, share = inside
     found = draw_from_truncated_prior(
-        problem(), [region], NOTHING, NOTHING, ShareKept(), 2_000, jax.random.key(1)
+        problem(), [region], NOTHING, posterior, ShareKept(), 2_000, KEY
     )
     assert found.drawn_by == "rejection"
     assert found.x.shape == (2_000, 2)
@@ -83,28 +93,69 @@ def test_rejection_draws_from_the_truncated_prior(region, inside):
     assert found.share_se < 0.05 * share
 
 
-def test_chains_draw_from_the_truncated_prior(region, inside):
+def test_chains_draw_from_the_truncated_prior(region, inside, posterior):
     expected, _ = inside
     # No more starts than chains share, ten at a time.
     starts = expected[:200]
     found = draw_from_truncated_prior(
-        problem(), [region], starts, NOTHING, TINY_SHARE, 2_000, jax.random.key(1)
+        problem(), [region], starts, posterior, TINY_SHARE, 2_000, KEY
     )
     assert found.drawn_by == "chains"
-    assert (found.share, found.share_se) == (1e-6, pytest.approx(1e-7))
     assert 0.1 < found.acceptance < 0.9
     assert region.contains(found.x).all()
     assert_same_moments(found.x, expected, 1_000)
     assert len(np.unique(found.x, axis=0)) > 1_980
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_chains_tell_how_much_of_the_prior_is_inside(region, inside, posterior, seed):
+    expected, share = inside
+    for known, starts in [(TINY_SHARE, expected[:200]), (ShareKept(share, 0.9), NOTHING)]:
+        found = draw_from_truncated_prior(
+            problem(), [region], starts, posterior, known, 1_000, jax.random.key(seed)
+        )
+        # Chains with the same start may still know of each other.
+        assert abs(found.share - share) < 6 * found.share_se
+        assert found.share_se < 0.06 * share
+
+
+def test_what_is_known_better_than_by_chains_is_kept(region, inside, posterior):
+    known = ShareKept(1e-6, 0.01)
+    found = draw_from_truncated_prior(
+        problem(), [region], inside[0][:200], posterior, known, 300, KEY
+    )
+    assert (found.share, found.share_se) == (known.share, pytest.approx(1e-8))
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.6])
+def test_draws_tell_the_prior_inside_their_region(region, inside, factor):
+    # By the formula of the ellipse, from draws that are independent; q may be any density.
+    (x, share), mass = inside, 1 - TRUNCATION
+    narrow = Region(Exact(OBSERVATION[None], factor), region.threshold)
+    mass = stats.chi2.cdf(stats.chi2.ppf(mass, 2) / factor**2, 2)
+    found = share_told_by(problem(), narrow, x, ShareKept(mass, 0.0))
+    assert abs(found.share / share - 1) < 4 * found.relative_se
+    assert found.relative_se < 0.05
+    # Of several sets of draws, as far from each other as the standard error says.
+    sets = [
+        share_told_by(problem(), narrow, part, ShareKept(mass, 0.1)) for part in parts(x, 1_000)
+    ]
+    spread = np.std([told.share for told in sets]) / share
+    claimed = np.median([np.sqrt(told.relative_se**2 - 0.1**2) for told in sets])
+    assert abs(spread / claimed - 1) < 4 / np.sqrt(2 * len(sets))
+
+
+def parts(x, size):
+    return np.split(x[: len(x) // size * size], len(x) // size)
+
+
 @pytest.mark.parametrize("num_earlier", [0, 19])
-def test_chains_start_at_the_posterior_where_nothing_else_is_left(region, inside, num_earlier):
-    posterior = Exact(OBSERVATION[None]).sample(jax.random.key(7), 2_000)[0]
-    posterior = posterior[region.contains(posterior)]
+def test_chains_start_at_the_posterior_where_nothing_else_is_left(
+    region, inside, posterior, num_earlier
+):
     expected, _ = inside
     found = draw_from_truncated_prior(
-        problem(), [region], expected[:num_earlier], posterior, TINY_SHARE, 2_000, jax.random.key(1)
+        problem(), [region], expected[:num_earlier], posterior, TINY_SHARE, 2_000, KEY
     )
     assert found.drawn_by == "chains"
     assert region.contains(found.x).all()
@@ -114,22 +165,36 @@ def test_chains_start_at_the_posterior_where_nothing_else_is_left(region, inside
     assert_same_moments(found.x, expected, 1_000)
 
 
-def test_enough_earlier_draws_need_no_others(region, inside):
-    earlier, impossible = inside[0][:20], np.full((100, 2), np.nan)
-    found = draw_from_truncated_prior(
-        problem(), [region], earlier, impossible, TINY_SHARE, 300, jax.random.key(1)
-    )
-    assert np.isfinite(found.x).all()
+def test_enough_earlier_draws_need_no_others(region, inside, posterior, monkeypatch):
+    starts = []
+
+    def without_steps(log_prob, given, num, rng):
+        starts.append(given)
+        return given, 1.0
+
+    monkeypatch.setattr(truncated_prior, "walk", without_steps)
+    for num_earlier in (19, 20):
+        draw_from_truncated_prior(
+            problem(), [region], inside[0][:num_earlier], posterior, TINY_SHARE, 300, KEY
+        )
+    few, enough = starts
+    assert len(few) == 19 + region.contains(posterior).sum()
+    assert (enough == inside[0][:20]).all()
 
 
-def test_a_posterior_outside_the_prior_is_no_start(region, monkeypatch):
+def test_the_posterior_of_an_odd_observation_is_no_start(region, posterior, monkeypatch):
+    monkeypatch.setattr(truncated_prior, "_BLOCKS_AT_MOST", 0)
+    with pytest.raises(DataError, match="Of 0 draws"):
+        draw_from_truncated_prior(
+            problem(), [region], NOTHING, posterior, TINY_SHARE, 300, KEY, is_odd=True
+        )
+
+
+def test_a_posterior_outside_the_prior_is_no_start(region, posterior, monkeypatch):
     monkeypatch.setattr(truncated_prior, "_BLOCKS_AT_MOST", 2)
     elsewhere = problem(prior={"slope": stats.uniform(50, 1), "offset": stats.uniform(50, 1)})
-    posterior = Exact(OBSERVATION[None]).sample(jax.random.key(7), 500)[0]
     with pytest.raises(DataError, match="Of 32,768 draws"):
-        draw_from_truncated_prior(
-            elsewhere, [region], NOTHING, posterior, TINY_SHARE, 300, jax.random.key(1)
-        )
+        draw_from_truncated_prior(elsewhere, [region], NOTHING, posterior, TINY_SHARE, 300, KEY)
 
 
 def test_chains_forget_where_they_started():
@@ -166,9 +231,10 @@ def test_the_share_of_several_rounds_is_their_product():
 def test_an_observation_that_the_prior_hardly_allows_is_refused():
     sampler = Exact(np.array([[300.0, 300.0]]))
     region = Region(sampler, float(sampler.log_prob(sampler.mean[:, None])[0, 0]) - 10)
+    draws = sampler.sample(KEY, 100)[0]
     with pytest.raises(DataError, match="hardly") as caught:
         draw_from_truncated_prior(
-            problem(), [region], NOTHING, NOTHING, ShareKept(), 300, jax.random.key(0)
+            problem(), [region], NOTHING, draws, ShareKept(), 300, KEY, is_odd=True
         )
     assert "units" in caught.value.hint
 

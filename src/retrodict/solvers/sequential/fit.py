@@ -43,7 +43,7 @@ FEWEST_PER_ROUND = 200
 _LARGEST_TRUNCATION = 0.1
 # Of the draws that tell the region, those that are looked for outside of the earlier ones.
 _NUM_LOOKED_FOR = NUM_DRAWS // 3
-# And those that chains may start at.
+# And those that chains may start at, and that tell how much of it all regions hold.
 _NUM_FOUND = 2_048
 # Out of this module and the methods that call it.
 _CALLER = 5
@@ -118,7 +118,7 @@ class _Run:
         self.x = np.empty((0, len(problem.parameters)))
         self.y = np.empty((0, len(problem.observables)))
         self.kept = ShareKept()
-        # Draws of the last network's posterior, inside all regions.
+        # Draws of the last network's posterior.
         self.found = self.x
         self.num_diverged = 0
         self.seen: Any = None
@@ -145,7 +145,8 @@ class _Run:
         num_rows = len(self.x)
         if number < len(self.sizes):
             region = Region.of_highest_density(sampler, draws, self.truncation)
-            self._truncate(region, len(proposals.x) - num_diverged, draws)
+            self._truncate(region, len(proposals.x) - num_diverged)
+            self.found = draws[:_NUM_FOUND]
         self.rows.append(
             {
                 "round": number,
@@ -188,7 +189,14 @@ class _Run:
             key_prior, key_y = jax.random.split(key)
             earlier = self.x[inside_all(self.regions, self.x)] if self.regions else self.x
             proposals = draw_from_truncated_prior(
-                problem, self.regions, earlier, self.found, self.kept, num, key_prior
+                problem,
+                self.regions,
+                earlier,
+                self.found,
+                self.kept,
+                num,
+                key_prior,
+                is_odd=self.is_odd,
             )
             y = np.asarray(problem.simulate_rows(key_y, proposals.x), float)
             if path:
@@ -222,16 +230,11 @@ class _Run:
             self.is_odd = True
             warnings.warn(odd, stacklevel=_CALLER + 1)
 
-    def _truncate(
-        self, region: Region, num_new: int, draws: Float[np.ndarray, "draws dim"]
-    ) -> None:
-        """One more region; so many pairs at the end are new, and draws are of the posterior."""
+    def _truncate(self, region: Region, num_new: int) -> None:
+        """One more region; so many pairs at the end are new."""
         inside = region.contains(self.x[-num_new:])
         self.kept = self.kept.times(int(inside.sum()), num_new)
         self.regions.append(region)
-        # Of an observation that the prior hardly produces a network only knows by extrapolation.
-        some = draws[: 0 if self.is_odd else _NUM_FOUND]
-        self.found = some[inside_all(self.regions, some)] if len(some) else some
 
     def _path(self, ending: str) -> Path | None:
         given = self.checkpoint

@@ -46,7 +46,11 @@ class Region:
 
     def contains(self, x: Float[np.ndarray, "rows dim"]) -> Bool[np.ndarray, " rows"]:
         """Whether each row lies inside; none outside the bounds does."""
-        return _log_prob(self.sampler, x) >= self.threshold
+        return self.log_prob(x) >= self.threshold
+
+    def log_prob(self, x: Float[np.ndarray, "rows dim"]) -> Float[np.ndarray, " rows"]:
+        """Of q, which the region was found for."""
+        return _log_prob(self.sampler, x)
 
 
 def draws_of(sampler: AbstractPosteriorSampler, key: Key) -> Float[np.ndarray, "draws dim"]:
