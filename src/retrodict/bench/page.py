@@ -15,8 +15,10 @@ from retrodict.bench.published import (
     published_results,
 )
 from retrodict.bench.summary import Summary
+from retrodict.report.answer import Answer
 from retrodict.report.pictures import Picture, embed
 from retrodict.report.render import environment
+from retrodict.report.tables import Number
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -26,15 +28,6 @@ if TYPE_CHECKING:
 OURS = "retrodict"
 _SEQUENTIAL = "SNPE"
 _REST = "best other"
-
-
-@dataclass(frozen=True)
-class _Answer:
-    """The headline: its tone, and what it says."""
-
-    tone: str
-    title: str
-    text: str
 
 
 @dataclass(frozen=True)
@@ -76,13 +69,13 @@ def render(bench: "Bench") -> str:
     )
 
 
-def _answer(bench: "Bench") -> _Answer:
+def _answer(bench: "Bench") -> Answer:
     compared = [summary for summary in bench.summaries if summary.beats_all is not None]
     if not compared:
-        return _Answer(
-            "unknown",
+        return Answer(
             "Nothing to compare with",
             "No fit finished, or nothing was published for these numbers of simulations.",
+            "unknown",
         )
     num = len(compared)
     over_npe = sum(summary.beats_amortised is True for summary in compared)
@@ -106,11 +99,11 @@ def _answer(bench: "Bench") -> _Answer:
         text += f" {num_failed} failed: see the table."
     if not bench.settings.is_comparable:
         text += " Ours was measured in another way: see below."
-    return _Answer(tone, title, text)
+    return Answer(title, text, tone)
 
 
-def _tiles(bench: "Bench") -> list[tuple[str, str, str]]:
-    """Label, value and a remark, for each budget and for the time."""
+def _tiles(bench: "Bench") -> list[Number]:
+    """The mean of ours at each budget, beside theirs."""
     tiles = []
     for num in sorted(bench.settings.budgets):
         done = [s for s in bench.summaries if s.num_simulations == num and s.c2st_mean is not None]
@@ -120,7 +113,8 @@ def _tiles(bench: "Bench") -> list[tuple[str, str, str]]:
         theirs = [summary.amortised.c2st for summary in done if summary.amortised is not None]
         beside = f"published NPE: {np.mean(theirs):.3f}" if len(theirs) == len(done) else ""
         tasks = "1 task" if len(done) == 1 else f"{len(done)} tasks"
-        tiles.append((f"mean C2ST at {num:,}, {tasks}", f"{ours:.3f}", beside or "0.5 is perfect"))
+        label = f"mean C2ST at {num:,}, {tasks}"
+        tiles.append(Number(label, f"{ours:.3f}", target=beside or "0.5 is perfect"))
     return tiles
 
 

@@ -14,6 +14,7 @@ from retrodict.problems.inverse_kinematics import InverseKinematics
 from retrodict.report.numbers import significant
 from retrodict.report.pictures import Picture, embed
 from retrodict.report.render import environment
+from retrodict.report.tables import Number
 from retrodict.variables import names_of
 
 if TYPE_CHECKING:
@@ -110,30 +111,25 @@ def _met(comparison: "Comparison", name: str) -> bool | None:
     return None if found is None else found.is_met_by(row)
 
 
-def _tiles(comparison: "Comparison") -> list[tuple[str, str, str]]:
-    """Label, value and a remark."""
+def _tiles(comparison: "Comparison") -> list[Number]:
+    """The best of each measure, and how many solvers do as they should."""
     done = [row for row in comparison.rows if not row.failed]
     if not done:
         return []
     tiles = []
     if done[0].mmd_mean is not None:
-        tiles.append(("smallest mismatch (MMD²)", significant(done[0].mmd_mean), done[0].name))
+        smallest = significant(done[0].mmd_mean)
+        tiles.append(Number("smallest mismatch (MMD²)", smallest, target=done[0].name))
     nearest = min(done, key=lambda row: row.resimulation_mean or 0.0)
-    tiles.append(
-        (
-            "smallest re-simulation distance",
-            significant(nearest.resimulation_mean or 0.0),
-            nearest.name,
-        )
-    )
+    smallest = significant(nearest.resimulation_mean or 0.0)
+    tiles.append(Number("smallest re-simulation distance", smallest, target=nearest.name))
     num_calibrated = sum(row.calibrated is True for row in done)
-    tiles.append(("calibrated", f"{num_calibrated} of {len(done)}", "by both tests"))
+    tiles.append(Number("calibrated", f"{num_calibrated} of {len(done)}", target="by both tests"))
     met = [_met(comparison, row.name) for row in done]
     judged = [one for one in met if one is not None]
     if judged:
-        tiles.append(
-            ("published numbers met", f"{sum(judged)} of {len(judged)}", "by the same method")
-        )
+        share = f"{sum(judged)} of {len(judged)}"
+        tiles.append(Number("published numbers met", share, target="by the same method"))
     return tiles
 
 

@@ -158,26 +158,18 @@ def _answer(content: EmbeddingContent) -> Answer:
 def _tiles(content: EmbeddingContent) -> list[Number]:
     """The numbers that open the page."""
     comparison = content.comparison
+    active = f"{int(content.is_active.sum())} of {len(content.is_active)}"
+    pca = significant(comparison.r_squared_of_pca, 3)
     tiles = [
-        _tile("held-out R²", significant(comparison.r_squared, 3),
-              f"PCA: {significant(comparison.r_squared_of_pca, 3)}"),
-        _tile("active latent numbers",
-              f"{int(content.is_active.sum())} of {len(content.is_active)}",
-              "posterior means vary"),
-    ]  # fmt: skip
-    for latent, pca in content.agreements[:1]:
-        tiles.append(
-            _tile(f"neighbours of the same {latent.label}", percent(latent.accuracy, 3),
-                  f"PCA: {percent(pca.accuracy, 3)}")
-        )  # fmt: skip
+        Number("held-out R²", significant(comparison.r_squared, 3), target=f"PCA: {pca}"),
+        Number("active latent numbers", active, target="posterior means vary"),
+    ]
+    for latent, of_pca in content.agreements[:1]:
+        label = f"neighbours of the same {latent.label}"
+        beside = f"PCA: {percent(of_pca.accuracy, 3)}"
+        tiles.append(Number(label, percent(latent.accuracy, 3), target=beside))
     if content.mixing is not None:
         means = list(content.mixing.means.values())
-        tiles.append(
-            _tile("source told within a tissue", f"{means[-1]:.2f}",
-                  f"from genes: {means[0]:.2f}; mixed: 0.5")
-        )  # fmt: skip
+        beside = f"from genes: {means[0]:.2f}; mixed: 0.5"
+        tiles.append(Number("source told within a tissue", f"{means[-1]:.2f}", target=beside))
     return tiles
-
-
-def _tile(label: str, value: str, remark: str) -> Number:
-    return Number(label, value, "", remark, None)

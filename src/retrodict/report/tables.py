@@ -29,9 +29,9 @@ class Number:
 
     label: str
     value: str
-    meaning: str
-    target: str
-    is_good: bool | None
+    meaning: str = ""
+    target: str = ""
+    is_good: bool | None = None
 
 
 @dataclass(frozen=True)
