@@ -34,7 +34,12 @@ Each carries a `message` (what was expected, what came) and a `hint` (what to do
 Warnings derive from `RetrodictWarning`.
 """
 
+import inspect
+import warnings
 from typing import TYPE_CHECKING
+
+_PACKAGE = __name__.partition(".")[0]
+_CHECKERS = {"beartype", "jaxtyping"}
 
 
 class RetrodictError(Exception):
@@ -209,3 +214,20 @@ class TruncationWarning(RetrodictWarning):
 
 class NotConvergedWarning(RetrodictWarning):
     """Some of many numerical searches were given up before they converged."""
+
+
+def warn(warning: RetrodictWarning) -> None:
+    """Warns at the line outside of this package that led here, however deep the call.
+
+    Args:
+        warning: with its message.
+    """
+    frame, modules = inspect.currentframe(), []
+    while frame is not None:
+        modules.append(frame.f_globals.get("__name__", "").partition(".")[0])
+        frame = frame.f_back
+    level = max(i for i, module in enumerate(modules) if module == _PACKAGE) + 1
+    # Where types are checked at run time, a call goes through the checkers first.
+    while level < len(modules) and modules[level] in _CHECKERS:
+        level += 1
+    warnings.warn(warning, stacklevel=level + 1)

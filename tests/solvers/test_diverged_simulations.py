@@ -53,10 +53,13 @@ PROBLEM = Cliff(1.5)
 
 @pytest.fixture(scope="module")
 def cut():
-    with pytest.warns(DivergedSimulationsWarning, match="of 20,000 simulations of `cliff`"):
-        return RejectionABC(adjustment="none", num_accepted=400).fit_problem(
+    with pytest.warns(DivergedSimulationsWarning, match="of 20,000 simulations of `cliff`") as told:
+        solver = RejectionABC(adjustment="none", num_accepted=400).fit_problem(
             PROBLEM, num_simulations=20_000
         )
+    # Not at a line of ours, which tells nobody anything.
+    assert {warning.filename for warning in told} == {__file__}
+    return solver
 
 
 def test_the_posterior_answers_for_causes_whose_simulation_ends(cut):
@@ -112,8 +115,9 @@ def test_draws_beyond_the_edge_do_not_break_the_comparison():
     with pytest.warns(DivergedSimulationsWarning):
         leaking.fit_problem(PROBLEM, num_simulations=4000)
     held_out = held_out_pairs(PROBLEM, 50, seed=0)
-    with pytest.warns(DivergedSimulationsWarning, match="posterior draws, simulated again"):
+    with pytest.warns(DivergedSimulationsWarning, match="posterior draws, simulated again") as told:
         compared = against_problem(leaking, held_out, PROBLEM, seed=0)
+    assert {warning.filename for warning in told} == {__file__}
     beyond = compared.draws[:, :100, 0] > 1.5
     assert 0 < beyond.mean() < 0.2
     assert np.isfinite(compared.resimulated).all()

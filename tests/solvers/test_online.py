@@ -175,6 +175,7 @@ def test_simulations_that_diverge_are_left_out_counted_and_told(pairs):
     share = 0.0548  # of a normal above 1.6
     with pytest.warns(DivergedSimulationsWarning) as told:
         estimator = solver().fit_problem(problem, online=True, max_steps=STEPS)
+    assert {warning.filename for warning in told} == {__file__}
     in_pilot, in_training = (str(warning.message) for warning in told)
     assert "of 1,500 simulations" in in_pilot
     assert f"of {STEPS * 128:,} simulations of `random-sign` during training" in in_training

@@ -42,8 +42,9 @@ def told(solver, y):
 def test_instruments_that_disagree_are_told_although_each_alone_is_usual(solver):
     (sentence,) = told(solver, ODD)
     assert "(p = 0.005): `third` is -0.5 where 1.00" in sentence
-    with pytest.warns(MisspecificationWarning):
+    with pytest.warns(MisspecificationWarning) as caught:
         solver.retrodict(ODD)
+    assert caught[0].filename == __file__
     assert told(solver, USUAL) == []
 
 

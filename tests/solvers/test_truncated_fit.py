@@ -222,10 +222,11 @@ def test_an_observation_that_the_prior_hardly_produces_is_told(monkeypatch):
     monkeypatch.setattr(truncated_prior, "_BLOCKS_AT_MOST", 2)
     far = np.array([9.0, 0.0])
     with (
-        pytest.warns(MisspecificationWarning, match="near"),
+        pytest.warns(MisspecificationWarning, match="near") as caught,
         pytest.raises(DataError, match="hardly"),
     ):
         fit(solver(max_epochs=2), observation=far, num_simulations=900, num_rounds=2)
+    assert caught[0].filename == __file__
 
 
 @pytest.mark.parametrize(

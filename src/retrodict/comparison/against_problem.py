@@ -17,6 +17,7 @@ from retrodict.errors import (
     DivergedSimulationsWarning,
     MisspecificationWarning,
     SimulationError,
+    warn,
 )
 from retrodict.problems.base import AbstractProblem, AbstractReferencePosterior
 from retrodict.problems.valid import has_diverged
@@ -121,11 +122,11 @@ def simulated_again(
             "The posterior lies where the simulator is not defined: train on more simulations, "
             "or narrow the prior to where it is.",
         )
-    warnings.warn(
-        f"{diverged.sum():,} of {diverged.size:,} posterior draws, simulated again, ended in NaN "
-        "or infinity; other draws of the same observations stand for them.",
-        DivergedSimulationsWarning,
-        stacklevel=2,
+    warn(
+        DivergedSimulationsWarning(
+            f"{diverged.sum():,} of {diverged.size:,} posterior draws, simulated again, ended in "
+            "NaN or infinity; other draws of the same observations stand for them."
+        )
     )
     ended_first = np.argsort(diverged, axis=1, kind="stable")
     turn = (np.cumsum(diverged, axis=1) - 1) % (~diverged).sum(axis=1, keepdims=True)

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import warnings
 from pathlib import Path
 
 from retrodict.datasets.registry import RegisteredFile, registered
@@ -11,6 +10,7 @@ from retrodict.errors import (
     DataError,
     OutputNotWritableError,
     RetrodictWarning,
+    warn,
 )
 
 
@@ -41,11 +41,11 @@ def find_file(path: str) -> Path:
             _check(own, file)
             return own
         # No path in it, so that a missing folder is told once and not file by file.
-        warnings.warn(
-            f"The folder {folder} of RETRODICT_DATA lacks files of `{path.partition('/')[0]}`; "
-            "they are taken from the cache, or fetched.",
-            RetrodictWarning,
-            stacklevel=2,
+        warn(
+            RetrodictWarning(
+                f"The folder {folder} of RETRODICT_DATA lacks files of `{path.partition('/')[0]}`; "
+                "they are taken from the cache, or fetched."
+            )
         )
     return _fetched(file)
 

@@ -1,11 +1,10 @@
 """Simulations that ended: those that diverged are left out, counted and told."""
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 
-from retrodict.errors import DivergedSimulationsWarning, SimulationError
+from retrodict.errors import DivergedSimulationsWarning, SimulationError, warn
 from retrodict.problems.base import AbstractProblem
 from retrodict.typing import Bool, Float, Key
 from retrodict.variables import Variable
@@ -38,8 +37,7 @@ def valid_simulations(
     """
     x, y = problem.simulations(key, num)
     diverged = has_diverged(y)
-    # Out of this function and the fit that calls it.
-    tell_diverged(problem, x[diverged], num, stacklevel=4)
+    tell_diverged(problem, x[diverged], num)
     return x[~diverged], y[~diverged], int(diverged.sum())
 
 
@@ -48,16 +46,13 @@ def has_diverged(y: Float[np.ndarray, "rows cond"]) -> Bool[np.ndarray, " rows"]
     return ~np.isfinite(y).all(axis=1)
 
 
-def tell_diverged(
-    problem: AbstractProblem, x: Float[np.ndarray, "diverged dim"], num: int, *, stacklevel: int = 2
-) -> None:
+def tell_diverged(problem: AbstractProblem, x: Float[np.ndarray, "diverged dim"], num: int) -> None:
     """Warns of simulations that are left out, and refuses to leave out too many.
 
     Args:
         problem: whose simulations diverged.
         x: where they did; the first rows are named.
         num: simulations in all.
-        stacklevel: as in `warnings.warn`; 2 is the caller of this function.
 
     Warns:
         DivergedSimulationsWarning: `x` has rows.
@@ -79,12 +74,12 @@ def tell_diverged(
             "smaller steps, a stiff ODE solver, the logarithm of what must stay positive. Where "
             "nature has an outcome, such as extinction, return that instead of NaN.",
         )
-    warnings.warn(
-        f"{found} and are left out, first at {where}. The posterior answers for causes whose "
-        "simulation ends; those for which it diverges get no probability. That is right if "
-        "nature cannot do it either, and wrong if only the simulator failed.",
-        DivergedSimulationsWarning,
-        stacklevel=stacklevel,
+    warn(
+        DivergedSimulationsWarning(
+            f"{found} and are left out, first at {where}. The posterior answers for causes whose "
+            "simulation ends; those for which it diverges get no probability. That is right if "
+            "nature cannot do it either, and wrong if only the simulator failed."
+        )
     )
 
 

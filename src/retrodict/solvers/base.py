@@ -1,7 +1,6 @@
 """What all solvers share: pairs or a problem in, posteriors out."""
 
 import abc
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -12,7 +11,7 @@ from jaxtyping import Float, Int
 from sklearn.base import BaseEstimator
 
 from retrodict.diagnostics import TypicalObservations
-from retrodict.errors import NotFittedError, TooFewRowsError
+from retrodict.errors import NotFittedError, TooFewRowsError, warn
 from retrodict.problems.base import AbstractProblem
 from retrodict.problems.valid import valid_simulations
 from retrodict.solvers.posterior import Posterior
@@ -173,7 +172,7 @@ class AbstractSolver(BaseEstimator, abc.ABC):
             self._one_observation.require(values)
         warning = self._training_observations.warning(values, names_of(self.observables_))
         if warning is not None:
-            warnings.warn(warning, stacklevel=2)
+            warn(warning)
         return Posterior(
             self._sampler(values),
             values,

@@ -1,6 +1,5 @@
 """Inversion by optimisation: train a forward network, then search causes that fit."""
 
-import warnings
 from typing import Any, ClassVar
 
 import jax
@@ -8,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from retrodict.errors import ConfigurationError, NotConvergedWarning
+from retrodict.errors import ConfigurationError, NotConvergedWarning, warn
 from retrodict.networks import ForwardNetwork, ResidualMLP
 from retrodict.objectives import mean_squared_error
 from retrodict.solvers.defaults import default_forward_settings, default_forward_training
@@ -233,12 +232,12 @@ class SearchEnds(AbstractPosteriorSampler):
         u, _, has_converged = map(np.asarray, self.search(key, num_draws))
         num_given_up = int((~has_converged).sum())
         if num_given_up:
-            warnings.warn(
-                f"{num_given_up:,} of {has_converged.size:,} searches had not converged after "
-                f"{self.distribution.max_steps} steps; their last points are among the draws. "
-                "Allow more `max_steps` or a larger `tolerance`.",
-                NotConvergedWarning,
-                stacklevel=3,
+            warn(
+                NotConvergedWarning(
+                    f"{num_given_up:,} of {has_converged.size:,} searches had not converged after "
+                    f"{self.distribution.max_steps} steps; their last points are among the draws. "
+                    "Allow more `max_steps` or a larger `tolerance`."
+                )
             )
         c = np.repeat(self.condition, num_draws, axis=0)
         return self.scaling.inverse(u.reshape(len(c), -1), c).reshape(u.shape)

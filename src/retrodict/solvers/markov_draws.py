@@ -1,6 +1,5 @@
 """A posterior known by Markov chains, which run when draws are first asked for."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -9,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
-from retrodict.errors import DataError, NonFiniteError, UnreliableChainsWarning
+from retrodict.errors import DataError, NonFiniteError, UnreliableChainsWarning, warn
 from retrodict.problems.base import seed_sequence
 from retrodict.solvers.chains import Steps, Target, Warm, advance, diagnose, warm_up
 from retrodict.solvers.sampler import AbstractPosteriorSampler
@@ -156,11 +155,11 @@ class MarkovDraws(AbstractPosteriorSampler):
             )
         if diverge.any():
             found.append(f"up to {share.max():.1%} of the transitions diverge")
-        warnings.warn(
-            f"Do not trust the draws of {unreliable} of {len(self._y)} observations: "
-            f"{'; '.join(found)}. With several modes the draws do not tell their probabilities; "
-            "otherwise take more `num_warmup` and `num_steps`, or for divergences a "
-            "`target_acceptance` nearer to 1.",
-            UnreliableChainsWarning,
-            stacklevel=5,
+        warn(
+            UnreliableChainsWarning(
+                f"Do not trust the draws of {unreliable} of {len(self._y)} observations: "
+                f"{'; '.join(found)}. With several modes the draws do not tell their "
+                "probabilities; otherwise take more `num_warmup` and `num_steps`, or for "
+                "divergences a `target_acceptance` nearer to 1."
+            )
         )

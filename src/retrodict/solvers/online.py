@@ -7,7 +7,6 @@ simulations is still needed: the scaling is fitted to it, and what is typical of
 
 import hashlib
 import time
-import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +22,7 @@ from retrodict.errors import (
     ConfigurationError,
     DivergedSimulationsWarning,
     TrainingError,
+    warn,
 )
 from retrodict.problems.base import AbstractJaxProblem, AbstractProblem
 from retrodict.problems.valid import valid_simulations
@@ -184,12 +184,12 @@ def learn_online(
     solver.num_diverged_ = num_diverged + result.num_left_out
     solver.data_sha256_ = hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()
     if result.num_left_out:
-        warnings.warn(
-            f"{result.num_left_out:,} of {num_trained:,} simulations of `{problem.name}` during "
-            "training ended in NaN or infinity and were left out: the posterior answers for causes "
-            "whose simulation ends. `num_diverged_` counts them.",
-            DivergedSimulationsWarning,
-            stacklevel=3,
+        warn(
+            DivergedSimulationsWarning(
+                f"{result.num_left_out:,} of {num_trained:,} simulations of `{problem.name}` "
+                "during training ended in NaN or infinity and were left out: the posterior answers "
+                "for causes whose simulation ends. `num_diverged_` counts them."
+            )
         )
 
 

@@ -1,7 +1,6 @@
 """Round after round: simulate where the posterior of one observation still may be, and train."""
 
 import time
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from retrodict.errors import (
     ShapeError,
     TooFewRowsError,
     TruncationWarning,
+    warn,
 )
 from retrodict.problems.base import AbstractProblem
 from retrodict.problems.valid import has_diverged, tell_diverged
@@ -45,8 +45,6 @@ _LARGEST_TRUNCATION = 0.1
 _NUM_LOOKED_FOR = NUM_DRAWS // 3
 # And those that chains may start at, and that tell how much of it all regions hold.
 _NUM_FOUND = 2_048
-# Out of this module and the methods that call it.
-_CALLER = 5
 
 
 def fit_sequentially(
@@ -174,7 +172,7 @@ class _Run:
         rounds = pd.DataFrame(self.rows)
         check = TruncationCheck.of(rounds)
         if not check.passed:
-            warnings.warn(TruncationWarning(str(check)), stacklevel=_CALLER)
+            warn(TruncationWarning(str(check)))
         return OneObservation(self.y_observed, rounds)
 
     def _simulated(self, number: int, key: Key) -> tuple[Proposals, int]:
@@ -202,7 +200,7 @@ class _Run:
             if path:
                 save_round(path, proposals, y, self.fingerprint)
         diverged = has_diverged(y)
-        tell_diverged(problem, proposals.x[diverged], num, stacklevel=_CALLER + 2)
+        tell_diverged(problem, proposals.x[diverged], num)
         self.num_diverged += int(diverged.sum())
         self.kept = ShareKept(proposals.share, proposals.share_se / proposals.share)
         self.x = np.concatenate([self.x, proposals.x[~diverged]])
@@ -228,7 +226,7 @@ class _Run:
         odd = self.seen.warning(self.y_observed[None], names_of(problem.observables))
         if odd is not None:
             self.is_odd = True
-            warnings.warn(odd, stacklevel=_CALLER + 1)
+            warn(odd)
 
     def _truncate(self, region: Region, num_new: int) -> None:
         """One more region; so many pairs at the end are new."""
