@@ -104,7 +104,7 @@ def draw_from_truncated_prior(
     key_prior, key_chains = jax.random.split(key)
     found = np.empty((0, len(problem.parameters)))
     possible = inside_all(regions, posterior) & np.isfinite(problem.prior_log_prob(posterior))
-    of_posterior = posterior[possible & (len(earlier) < _FEWEST_STARTS) & (not is_odd)]
+    of_posterior = posterior[possible & (not is_odd)]
     num_blocks = 0
     # What earlier rounds tell spares a search that would not find enough.
     blocks = 0 if expected.share * _BLOCKS_AT_FIRST * _BLOCK < num else _BLOCKS_AT_FIRST
