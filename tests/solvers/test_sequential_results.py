@@ -8,7 +8,14 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 # Published C2ST of SNPE with 10,000 simulations, mean over the same observations.
-SNPE = {"two-moons": 0.554, "gaussian-mixture": 0.551, "sir": 0.561, "lotka-volterra": 0.953}
+SNPE = {
+    "two-moons": 0.554,
+    "gaussian-mixture": 0.551,
+    "linear-gaussian": 0.544,
+    "slcp": 0.845,
+    "sir": 0.561,
+    "lotka-volterra": 0.953,
+}
 
 
 @pytest.fixture(scope="module")
